@@ -1,0 +1,1 @@
+//! EDGE: capture files and live interfaces.

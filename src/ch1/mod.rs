@@ -1,0 +1,1 @@
+//! EDGE: the CH-1 reference point over gRPC.

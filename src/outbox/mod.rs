@@ -1,0 +1,1 @@
+//! EDGE: keeps each report until the Charging Enabler has acknowledged it.

@@ -1,0 +1,1 @@
+//! Dialogs, forks, timers, tombstones: when a session began and when it ended.

@@ -1,0 +1,1 @@
+//! EDGE: logs, metrics, progress.
