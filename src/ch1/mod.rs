@@ -1,7 +1,11 @@
 //! CH-1: the contract with the Charging Enabler, and the client that speaks it.
 
 pub mod escape;
+pub mod json;
+mod record;
 pub mod wire;
+
+pub use record::{Unreadable, WireRecord};
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -22,6 +22,8 @@ use crate::packet::Endpoint;
 use crate::private::Private;
 use crate::time::Timestamp;
 
+pub use enums::{party_code, role_code, trigger_code};
+pub(super) use read::shown_time as time;
 pub use read::{Invalid, Key, key, read_gap, read_record};
 
 use enums::code;

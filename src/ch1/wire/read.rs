@@ -166,6 +166,11 @@ fn time(field: &'static str, time: Option<well_known::Timestamp>) -> Result<Opti
     Ok(Some(Timestamp::from_nanos(nanos)))
 }
 
+/// A time as it can be shown: nothing when it is absent or out of range.
+pub(crate) fn shown_time(value: Option<well_known::Timestamp>) -> Option<Timestamp> {
+    time("time", value).ok().flatten()
+}
+
 fn required_time(field: &'static str, value: Option<well_known::Timestamp>) -> Result<Timestamp, Invalid> {
     time(field, value)?.ok_or(invalid(field, "is missing"))
 }
