@@ -25,6 +25,9 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 const STREAMS_PER_CONNECTION: u32 = 16;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
+/// How long open streams may take to end once the Enabler stops.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Why the Enabler cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum EnablerError {
@@ -147,13 +150,18 @@ async fn serve(
         .build_v1()
         .inspect_err(|error| tracing::error!(%error, "no reflection"))
         .ok();
-    let mut stop = stopping;
+    let mut stop = stopping.clone();
+    let mut overdue = stopping;
+    let overdue = async move {
+        let _ = overdue.wait_for(|stopping| *stopping).await;
+        tokio::time::sleep(GRACE).await;
+    };
     let stopped = async move {
         // An error means that the handle is gone: stop as well.
         let _ = stop.wait_for(|stopping| *stopping).await;
         health.set_not_serving::<ChargingEnablerServiceServer<Service>>().await;
     };
-    let served = Server::builder()
+    let serving = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(STREAM_WINDOW)
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
@@ -164,8 +172,12 @@ async fn serve(
         .add_service(service)
         .add_service(health_service)
         .add_optional_service(reflection)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped)
-        .await;
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped);
+    // A client that neither reads nor leaves is cut off; what it was not told it will ask again.
+    let served = tokio::select! {
+        served = serving => served,
+        () = overdue => Ok(()),
+    };
     // Every stream is over, so the last sender is gone and the committer ends.
     let store = tokio::task::spawn_blocking(move || thread.join()).await;
     served?;

@@ -155,6 +155,11 @@ pub fn hex(id: RecordId) -> String {
     id.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
+/// Whether this is the text of that id, without making one.
+pub(super) fn is_hex(id: RecordId, text: &str) -> bool {
+    read::record_id("record_id", text) == Ok(id)
+}
+
 fn text(text: &Text) -> String {
     escape(text.reveal())
 }

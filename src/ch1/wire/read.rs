@@ -143,7 +143,7 @@ pub fn read_gap(gap: &v1::GapNotice) -> Result<Gap, Invalid> {
     })
 }
 
-fn record_id(field: &'static str, hex: &str) -> Result<RecordId, Invalid> {
+pub(super) fn record_id(field: &'static str, hex: &str) -> Result<RecordId, Invalid> {
     let wrong = invalid(field, "is not 32 lower-case hexadecimal digits");
     let mut id = [0; 16];
     let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
