@@ -162,15 +162,33 @@ impl WireRecord {
     /// URI of the caller: From, else the first asserted identity.
     #[must_use]
     pub fn caller(&self) -> Option<&str> {
-        let from = self.0.from_address.as_ref().or_else(|| self.0.calling_party_addresses.first())?;
-        Some(from.uri.as_deref().unwrap_or(&from.raw))
+        self.from().map(uri)
     }
 
     /// URI of the callee: To, else the Request-URI of the INVITE.
     #[must_use]
     pub fn callee(&self) -> Option<&str> {
-        let to = self.0.requested_party_address.as_ref().or(self.0.called_party_address.as_ref())?;
-        Some(to.uri.as_deref().unwrap_or(&to.raw))
+        self.to().map(uri)
+    }
+
+    /// The caller in short: `user@host` where the URI could be read.
+    #[must_use]
+    pub fn caller_name(&self) -> Option<String> {
+        self.from().map(name)
+    }
+
+    /// The callee in short.
+    #[must_use]
+    pub fn callee_name(&self) -> Option<String> {
+        self.to().map(name)
+    }
+
+    fn from(&self) -> Option<&v1::PartyAddress> {
+        self.0.from_address.as_ref().or_else(|| self.0.calling_party_addresses.first())
+    }
+
+    fn to(&self) -> Option<&v1::PartyAddress> {
+        self.0.requested_party_address.as_ref().or(self.0.called_party_address.as_ref())
     }
 
     /// The IMS Charging Identifier.
@@ -200,5 +218,17 @@ impl WireRecord {
         .into_iter()
         .filter_map(|(holds, words)| holds.then_some(words))
         .collect()
+    }
+}
+
+fn uri(address: &v1::PartyAddress) -> &str {
+    address.uri.as_deref().unwrap_or(&address.raw)
+}
+
+fn name(address: &v1::PartyAddress) -> String {
+    match (&address.user, &address.host) {
+        (Some(user), Some(host)) => format!("{user}@{host}"),
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (None, None) => uri(address).to_owned(),
     }
 }

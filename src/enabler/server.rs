@@ -58,6 +58,8 @@ pub struct Enabler {
     address: SocketAddr,
     store: PathBuf,
     stop: watch::Sender<bool>,
+    /// Its other end goes with the server's thread.
+    running: watch::Receiver<()>,
     tally: Arc<Tally>,
     server: Option<JoinHandle<Result<Store, EnablerError>>>,
 }
@@ -75,14 +77,16 @@ impl Enabler {
         listener.set_nonblocking(true).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         let (stop, stopping) = watch::channel(false);
+        let (ended, running) = watch::channel(());
         let tally = Arc::new(Tally::default());
         let committer = Committer::start(store, Arc::clone(&tally))?;
         // One thread serves: reading and answering cost less than storing, which has its own.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let server = std::thread::Builder::new()
-            .name("enabler".into())
-            .spawn(move || runtime.block_on(serve(listener, committer, stopping)))?;
-        Ok(Self { address: bound, store: path, stop, tally, server: Some(server) })
+        let server = std::thread::Builder::new().name("enabler".into()).spawn(move || {
+            let _ended = ended;
+            runtime.block_on(serve(listener, committer, stopping))
+        })?;
+        Ok(Self { address: bound, store: path, stop, running, tally, server: Some(server) })
     }
 
     /// Where it listens.
@@ -111,6 +115,11 @@ impl Enabler {
             rejected: self.tally.rejected.load(Relaxed),
             failed: self.tally.failed.load(Relaxed),
         }
+    }
+
+    /// Waits until the server has ended by itself, which only a failure can make it do; [`Self::stop`] tells which.
+    pub async fn ended(&mut self) {
+        while self.running.changed().await.is_ok() {}
     }
 
     /// Answers what was read, ends the streams, and gives the store back.
