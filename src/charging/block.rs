@@ -95,9 +95,9 @@ impl Fact {
 
 /// Longest value kept of one field, in bytes: a header may be 64 KiB long, and a table of dialogs must not be. What is
 /// longer is cut; Call-ID and tags, which identify, are kept to [`MAX_KEY`] and compared by their kept part.
-pub const MAX_VALUE: usize = 1024;
+pub(super) const MAX_VALUE: usize = 1024;
 /// Longest Call-ID or tag kept.
-pub const MAX_KEY: usize = 4096;
+pub(super) const MAX_KEY: usize = 4096;
 
 /// A packed, immutable list of facts.
 ///

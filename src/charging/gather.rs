@@ -4,7 +4,9 @@ use super::block::{Fact, Packer};
 use super::compose::pack_node;
 use super::record::{Media, Role};
 use crate::packet::Endpoint;
-use crate::sip::{ChargingVector, Header, Message, StartLine, communication_service, feature_tags, instance, without_tag};
+use crate::sip::{
+    ChargingVector, Header, Message, StartLine, communication_service, feature_tags, instance, without_tag,
+};
 
 /// Most values kept of a header that may come many times.
 const MAX_VALUES: usize = 4;

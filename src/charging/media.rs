@@ -1,8 +1,8 @@
 //! One m= section of an answered SDP, packed into a field of a block.
 
-use super::record::{Direction, Media, Text};
+use super::record::{Media, Text};
 use crate::private::Private;
-use crate::sip::sdp::{self, MediaSection};
+use crate::sip::sdp::{Direction, MediaSection};
 
 /// Longest attribute kept: a path lists every relay, and a file selector carries a file name and hashes.
 const MAX_ATTRIBUTE: usize = 255;
@@ -12,10 +12,10 @@ impl Media {
     pub(super) fn pack(section: &MediaSection<'_>, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&section.port.to_be_bytes());
         bytes.push(match section.direction {
-            sdp::Direction::SendRecv => 0,
-            sdp::Direction::SendOnly => 1,
-            sdp::Direction::RecvOnly => 2,
-            sdp::Direction::Inactive => 3,
+            Direction::SendReceive => 0,
+            Direction::SendOnly => 1,
+            Direction::ReceiveOnly => 2,
+            Direction::Inactive => 3,
         });
         let texts = [
             Some(section.kind),

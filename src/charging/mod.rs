@@ -12,13 +12,14 @@ mod options;
 mod record;
 mod server;
 
+pub use crate::sip::sdp::Direction;
 pub use block::{Block, Fact, Packer};
 pub(crate) use compose::{correlation, network, parties, service};
 pub use evidence::{Confirmation, Evidence, Sight};
-pub(crate) use gather::{Gathered, gather_answer, gather_invite, product_role};
+pub(crate) use gather::{gather_answer, gather_invite, gather_media, product_role};
 pub use options::{ImServer, Options, OrphanBye};
 pub use record::{
-    Correlation, Direction, End, Identity, Leg, Media, Network, Parties, Party, RecordId, Revised, Role, Service,
-    ServiceKind, StopRecord, Text, Times, Trigger,
+    Correlation, End, Identity, Leg, Media, Network, Parties, Party, RecordId, Revised, Role, Service, ServiceKind,
+    StopRecord, Text, Times, Trigger,
 };
 pub use server::{Crossing, Point, Servers};

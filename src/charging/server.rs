@@ -2,8 +2,8 @@
 
 use core::net::IpAddr;
 
-use crate::packet::{Endpoint, Hop};
 use super::options::ImServer;
+use crate::packet::{Endpoint, Hop};
 
 /// Where a session is charged: a NAME given to one or more server addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +59,11 @@ impl Servers {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.addresses.is_empty()
+    }
+
+    /// Every charging point.
+    pub fn points(&self) -> impl Iterator<Item = Point> + use<> {
+        (0..self.names.len() as u8).map(Point)
     }
 
     /// The NAME of a point, part of the identity of its sessions.

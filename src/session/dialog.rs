@@ -1,7 +1,5 @@
 //! One dialog at one charging point: what was seen of it so far.
 
-use core::time::Duration;
-
 use super::ending::Ending;
 use crate::charging::{Block, Confirmation, Fact, Party, Point};
 use crate::time::Timestamp;
@@ -29,11 +27,6 @@ impl Moment {
     /// Seen at this time too: the earlier one stays, whatever the order in which a mirror delivered them.
     pub(crate) fn at(&mut self, time: Timestamp) {
         self.0 = self.0.min(time);
-    }
-
-    /// `span` later; never, if never.
-    pub(crate) fn plus(self, span: Duration) -> Timestamp {
-        self.0.plus(span)
     }
 }
 

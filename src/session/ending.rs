@@ -46,7 +46,8 @@ impl Ending {
     /// Until when something is awaited that would show whether the session has ended; nothing, if it has been waited for
     /// long enough.
     pub(crate) fn waits_until(&self, options: &Options, now: Timestamp) -> Option<Timestamp> {
-        let byes = self.byes.iter().flatten().flat_map(|bye| [bye.time.plus(options.reorder), bye.time.plus(TRANSACTION)]);
+        let byes =
+            self.byes.iter().flatten().flat_map(|bye| [bye.time.plus(options.reorder), bye.time.plus(TRANSACTION)]);
         let answer = self.answer.iter().map(|answer| answer.time.plus(options.reorder));
         let elsewhere = self.elsewhere.iter().map(|(_, time)| time.plus(TRANSACTION));
         let stale = self.stale.iter().map(|(_, bye)| bye.time.plus(TRANSACTION));

@@ -3,9 +3,7 @@
 use super::dialog::{Dialog, Marks, Moment, Place, Side};
 use super::ending::{Bye, Ending};
 use super::sessions::{Crossed, Sessions};
-use crate::charging::{
-    Confirmation, Crossing, Fact, Point, Role, gather_invite, gather_media, product_role,
-};
+use crate::charging::{Confirmation, Crossing, Fact, Point, Role, gather_invite, gather_media, product_role};
 use crate::sip::{Header, Message, Method, NameAddr, StartLine};
 
 /// Hops kept of one INVITE, to tell the ACK of a failure from that of a 2xx. On a further hop an ACK confirms nothing.
@@ -99,7 +97,8 @@ impl Sessions {
         let packer = self.packer.clear();
         packer.push(Fact::CallId, at.message.call_id()).push(Fact::FirstTag, at.message.from_tag());
         packer.push(Fact::InviteHop, &hop);
-        let node = self.servers.node(at.hop, at.point).or_else(|| self.servers.is_empty().then_some(at.hop.destination));
+        let node =
+            self.servers.node(at.hop, at.point).or_else(|| self.servers.is_empty().then_some(at.hop.destination));
         let gathered = gather_invite(packer, at.message, node, self.options.correlation_header.as_deref());
         attempt.block = packer.pack();
         attempt.marks.set(Marks::CALLER_KNOWN);
@@ -323,8 +322,7 @@ impl Sessions {
     /// The other way round, for a copy that comes to light after those of the servers behind.
     fn tell_other_points(&mut self, _side: Side, at: &Crossed<'_>) {
         let (call_id, from, to) = (at.message.call_id(), at.message.from_tag(), at.message.to_tag());
-        let points = (0..).map(Point).take(self.servers.len());
-        for point in points.filter(|point| *point != at.point) {
+        for point in self.servers.points().filter(|point| *point != at.point) {
             let Some((place, side)) = self.table.dialog(at.hash, point, call_id, from, to) else { continue };
             let Some(dialog) = self.table.get_mut(place) else { continue };
             let Some(ending) = dialog.ending.as_deref_mut() else { continue };
@@ -337,7 +335,7 @@ impl Sessions {
     /// Rule 15: a BYE on a hop without a server. Its copy at the server is awaited where the session is known.
     fn bye_elsewhere(&mut self, at: &Crossed<'_>) {
         let (call_id, from, to) = (at.message.call_id(), at.message.from_tag(), at.message.to_tag());
-        for point in (0..).map(Point).take(self.servers.len()) {
+        for point in self.servers.points() {
             let Some((place, side)) = self.table.dialog(at.hash, point, call_id, from, to) else { continue };
             let Some(dialog) = self.table.get_mut(place) else { continue };
             let ending = dialog.ending();
@@ -462,7 +460,7 @@ impl Sessions {
     }
 
     /// A dialog beside an attempt that may still be answered elsewhere.
-    fn early_branch(&mut self, place: Place, at: &Crossed<'_>, callee: &[u8]) -> Place {
+    pub(super) fn early_branch(&mut self, place: Place, at: &Crossed<'_>, callee: &[u8]) -> Place {
         let Some(dialog) = self.table.get(place) else { return place };
         self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::FirstTag).push(Fact::SecondTag, callee);
         self.further_branch(place, at, true)

@@ -92,9 +92,7 @@ impl Sessions {
                 let answers = dialog.marks.has(Marks::OFFER) || !dialog.marks.has(Marks::INVITE);
                 let new_media = answers && !message.body().is_empty() && message.sdp().is_some();
                 let packer = self.packer.clear();
-                packer.copy(&dialog.block, |fact| {
-                    fact != Fact::InviteHop && !(new_media && fact == Fact::Media)
-                });
+                packer.copy(&dialog.block, |fact| fact != Fact::InviteHop && !(new_media && fact == Fact::Media));
                 let header = self.options.correlation_header.as_deref();
                 let gathered = gather_answer(packer, message, answers, header);
                 dialog.block = packer.pack();
@@ -123,7 +121,8 @@ impl Sessions {
             self.failed_in_dialog(place, inviter, at, status);
             return;
         }
-        for place in [self.attempt(at, at.message.from_tag()), self.find(at).map(|found| found.0)].into_iter().flatten() {
+        for place in [self.attempt(at, at.message.from_tag()), self.find(at).map(|found| found.0)].into_iter().flatten()
+        {
             if let Some(dialog) = self.table.get_mut(place)
                 && dialog.invite_cseq == Some(cseq)
             {

@@ -12,7 +12,7 @@ use super::losses::{Losses, Lost};
 use super::report::compose;
 use super::table::Table;
 use crate::charging::{
-    Confirmation, Crossing, Fact, Options, Packer, Point, Revised, Role, ServiceKind, Servers, StopRecord, Trigger,
+    Confirmation, Crossing, Fact, Options, Packer, Point, Revised, Role, Servers, ServiceKind, StopRecord, Trigger,
     cause,
 };
 use crate::packet::Hop;
@@ -82,6 +82,12 @@ impl Sessions {
     #[must_use]
     pub fn counts(&self) -> SessionCounts {
         self.counts
+    }
+
+    /// Open sessions that were dropped at the table's bound so far.
+    #[must_use]
+    pub fn evicted_sessions(&self) -> u64 {
+        self.counts.evicted_sessions
     }
 
     /// How many dialogs and attempts are in the table.
@@ -215,7 +221,8 @@ impl Sessions {
             self.counts.confirmed += 1;
             self.counts.adopted += 1;
         }
-        let toll = self.losses.between(dialog.start(), conclusion.stop.max(conclusion.detected.unwrap_or(conclusion.stop)));
+        let toll =
+            self.losses.between(dialog.start(), conclusion.stop.max(conclusion.detected.unwrap_or(conclusion.stop)));
         let revision = ending.revision + 1;
         let mut record = compose(dialog, &conclusion, toll, self.servers.name(dialog.point), revision, revised);
         record.withdrawn = withdrawn;
@@ -470,11 +477,12 @@ fn revision_cause(revision: u32, before: Option<&Conclusion>, now: Option<&Concl
         (None, Some(_)) => Revised::LaterBye,
         (Some(before), Some(now)) => {
             let had_bye = before.trigger == Trigger::Bye;
-            let same_times = (before.stop, before.invite, before.answer, before.ack)
-                == (now.stop, now.invite, now.answer, now.ack);
+            let same_times =
+                (before.stop, before.invite, before.answer, before.ack) == (now.stop, now.invite, now.answer, now.ack);
             if !had_bye && now.trigger == Trigger::Bye {
                 Revised::LaterBye
-            } else if same_times || before.not_at_server != now.not_at_server || before.terminated_by == Role::ImServer {
+            } else if same_times || before.not_at_server != now.not_at_server || before.terminated_by == Role::ImServer
+            {
                 Revised::OtherHop
             } else {
                 Revised::MoreComplete
