@@ -167,6 +167,12 @@ impl CaptureFiles {
         &self.damages
     }
 
+    /// The same, to keep when the reading is over.
+    #[must_use]
+    pub fn into_damages(self) -> Vec<Damage> {
+        self.damages
+    }
+
     /// What is known of each interface; the index is the number in [`InterfaceId`](crate::packet::InterfaceId). Grows while
     /// a pcapng file describes more.
     #[must_use]
