@@ -9,6 +9,7 @@ mod gather;
 mod id;
 mod media;
 mod options;
+mod party;
 mod record;
 mod server;
 
@@ -18,6 +19,7 @@ pub(crate) use compose::{correlation, network, parties, service};
 pub use evidence::{Confirmation, Evidence, Sight};
 pub(crate) use gather::{gather_answer, gather_invite, gather_media, product_role};
 pub use options::{ImServer, Options, OrphanBye};
+pub use party::PartyAddress;
 pub use record::{
     Correlation, End, Identity, Leg, Media, Network, Parties, Party, RecordId, Revised, Role, Service, ServiceKind,
     StopRecord, Text, Times, Trigger,
