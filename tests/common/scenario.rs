@@ -72,6 +72,8 @@ struct Event {
 enum Happening {
     Arrow(Arrow),
     Tick,
+    /// Ticks every ten seconds until this time.
+    Idle(i64),
     Loss(u64, u16),
     Clock(i64),
     Check(usize),
@@ -247,6 +249,12 @@ fn build(events: &[Event], calls: &mut [Call], hosts: &Hosts) -> Result<Vec<Step
         match &event.what {
             Happening::Clock(by) => shift += by,
             Happening::Tick => steps.push(Step::Tick(Timestamp::from_nanos(time))),
+            Happening::Idle(until) => {
+                let until = EPOCH + until + shift;
+                let ticks = (time..until).step_by(10_000_000_000).chain([until]);
+                steps.extend(ticks.map(|time| Step::Tick(Timestamp::from_nanos(time))));
+                previous = until;
+            }
             Happening::Check(wanted) => steps.push(Step::Check(*wanted)),
             Happening::End => steps.push(Step::End),
             Happening::Loss(count, interface) => steps.push(Step::Loss(Loss {
@@ -318,6 +326,7 @@ fn parse_event(line: &str, index: usize, before: i64, carrier: &str) -> Result<E
     let what = match first {
         "tick" => Happening::Tick,
         "end" => Happening::End,
+        "idle" => Happening::Idle(nanos(argument()?)?),
         "check" => Happening::Check(argument()?.parse().map_err(|_| "check needs a number of records")?),
         "clock" => Happening::Clock(nanos(argument()?)?),
         "loss" => {
