@@ -18,7 +18,7 @@ pub use block::{Block, Fact, Packer};
 pub(crate) use compose::{correlation, network, parties, service};
 pub use evidence::{Confirmation, Evidence, Sight};
 pub(crate) use gather::{gather_answer, gather_invite, gather_media, product_role};
-pub use options::{ImServer, Options, OrphanBye};
+pub use options::{ImServer, ImServerError, Options, OrphanBye};
 pub use party::PartyAddress;
 pub use record::{
     Correlation, End, Identity, Leg, Media, Network, Parties, Party, RecordId, Revised, Role, Service, ServiceKind,
