@@ -2,11 +2,22 @@
 
 mod address;
 mod counts;
+mod esp;
+mod fragment;
 mod frame;
+mod gre;
+mod ip;
+mod layer;
+mod link;
+mod mpls;
 mod octets;
 mod peel;
+mod ppp;
 mod segment;
 mod stop;
+mod tag;
+mod transport;
+mod udp_tunnel;
 
 pub use address::{Carrier, Domain, Endpoint, Hop};
 pub use counts::{DamageCounts, FragmentCounts, PacketCounts, TunnelCounts};
