@@ -136,10 +136,38 @@ impl Scenario {
         })
     }
 
+    /// The same scenario over another transport, every message of it.
+    pub fn over(mut self, carrier: Carrier) -> Self {
+        for step in &mut self.steps {
+            if let Step::Message(sent) = step {
+                sent.carrier = carrier;
+            }
+        }
+        self
+    }
+
+    /// The same scenario, that much later.
+    pub fn later(mut self, span: Duration) -> Self {
+        for step in &mut self.steps {
+            match step {
+                Step::Message(sent) => sent.time = sent.time.plus(span),
+                Step::Tick(time) => *time = time.plus(span),
+                Step::Loss(loss) => (loss.from, loss.to) = (loss.from.plus(span), loss.to.plus(span)),
+                Step::End | Step::Check(_) => {}
+            }
+        }
+        self
+    }
+
     /// Frames on Ethernet, ticks and losses, as the probe is fed.
     pub fn inputs(&self) -> Vec<TestInput> {
-        let mut transports = Transports::default();
+        self.inputs_in(&Encapsulation::plain(), Transports::default())
+    }
+
+    /// The same inside tunnels, a VLAN of the scenario innermost, over connections of the caller's making.
+    pub fn inputs_in(&self, encapsulation: &Encapsulation, mut transports: Transports) -> Vec<TestInput> {
         let mut inputs = Vec::new();
+        let mut serial = 0;
         for step in &self.steps {
             match step {
                 Step::Tick(time) => inputs.push(TestInput::Tick(*time)),
@@ -147,13 +175,15 @@ impl Scenario {
                 Step::End => inputs.push(TestInput::End),
                 Step::Check(wanted) => inputs.push(TestInput::Check(*wanted)),
                 Step::Message(sent) => {
-                    let layers = sent.vlan.map(Layer::Vlan).into_iter().collect();
-                    let encapsulation = Encapsulation::new(LinkType::Ethernet, layers);
+                    let mut around = encapsulation.clone();
+                    if let Some(id) = sent.vlan {
+                        around.layers.insert(0, Layer::Vlan(id));
+                    }
                     for (time, packet) in transports.packets(sent) {
-                        for bytes in encapsulation.frames(&packet, inputs.len() as u32, false) {
-                            let wire_len = bytes.len() as u32;
-                            let interface = sent.interface;
-                            inputs.push(TestInput::Frame { time, link: LinkType::Ethernet, bytes, wire_len, interface });
+                        serial += 1;
+                        for bytes in around.frames(&packet, serial, sent.source > sent.destination) {
+                            let (wire_len, interface, link) = (bytes.len() as u32, sent.interface, around.link);
+                            inputs.push(TestInput::Frame { time, link, bytes, wire_len, interface });
                         }
                     }
                 }
@@ -166,12 +196,22 @@ impl Scenario {
 /// Open connections between hosts.
 #[derive(Default)]
 pub struct Transports {
+    /// Largest piece of a TCP segment or SCTP chunk; the whole message in one when absent.
+    pub piece: Option<usize>,
+    /// Largest IP packet inside every tunnel.
+    pub mtu: Option<usize>,
+    /// Sequence number of the first byte of a connection.
+    pub isn: [u32; 2],
     tcp: Vec<((SocketAddr, SocketAddr), Conversation)>,
     sctp: Vec<((SocketAddr, SocketAddr), Association)>,
     serial: u32,
 }
 
 impl Transports {
+    pub fn new(mtu: Option<usize>, piece: Option<usize>, isn: [u32; 2]) -> Self {
+        Self { piece, mtu, isn, ..Self::default() }
+    }
+
     /// The IP packets of one message, with their times; a connection is opened where there was none.
     pub fn packets(&mut self, sent: &Sent) -> Vec<(Timestamp, Vec<u8>)> {
         let (source, destination) = (sent.source, sent.destination);
@@ -181,11 +221,12 @@ impl Transports {
         let pieces = match sent.carrier {
             Carrier::Udp => {
                 let packet = frames::udp(source, destination, &sent.text);
-                let mtu = if sent.split.is_some() { 48 + (packet.len() / 2).next_multiple_of(8) } else { 65_535 };
+                let half = sent.split.map(|_| 48 + (packet.len() / 2).next_multiple_of(8));
+                let mtu = half.or(self.mtu).unwrap_or(65_535);
                 frames::fragment(&packet, mtu, self.serial)
             }
             Carrier::Sctp => {
-                let half = if sent.split.is_some() { sent.text.len().div_ceil(2) } else { 60_000 };
+                let half = if sent.split.is_some() { sent.text.len().div_ceil(2) } else { self.piece.unwrap_or(60_000) };
                 let found = self.sctp.iter().position(|(have, _)| *have == pair).unwrap_or_else(|| {
                     self.sctp.push((pair, Association::new(source, destination, [1000, 2000])));
                     self.sctp.len() - 1
@@ -195,7 +236,7 @@ impl Transports {
             Carrier::Tcp | Carrier::WebSocket => {
                 let web = sent.carrier == Carrier::WebSocket;
                 let found = self.tcp.iter().position(|(have, _)| *have == pair).unwrap_or_else(|| {
-                    let mut conversation = Conversation::new(source, destination, [0xffff_ff00, 7]);
+                    let mut conversation = Conversation::new(source, destination, self.isn);
                     packets.extend(conversation.open());
                     if web {
                         let (request, response) = websocket_upgrade();
@@ -208,7 +249,11 @@ impl Transports {
                 let conversation = &mut self.tcp[found].1;
                 let mask = (conversation.client() == source).then_some([0x37, 0xfa, 0x21, 0x3d]);
                 let bytes = if web { websocket_frame(&sent.text, mask) } else { sent.text.clone() };
-                let cuts = if sent.split.is_some() { vec![bytes.len() / 2] } else { vec![] };
+                let cuts = match (sent.split, self.piece) {
+                    (Some(_), _) => vec![bytes.len() / 2],
+                    (None, Some(piece)) => (piece..bytes.len()).step_by(piece).collect(),
+                    (None, None) => vec![],
+                };
                 conversation.send(source, &bytes, &cuts)
             }
         };
