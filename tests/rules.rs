@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::pcap;
 use common::replay::{CORE_IS_THERE, run};
 use common::scenario::Scenario;
 
@@ -68,6 +69,22 @@ fn every_scenario_gives_its_records() {
     }
     assert!(ran > 0, "no scenario is called '{only}'");
     assert!(wrong.is_empty(), "\n{} of {ran} scenarios differ\n\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// `SCENARIO_PCAPS=folder` writes every scenario as a capture file.
+#[test]
+fn every_scenario_is_a_capture_file() {
+    let folder = std::env::var_os("SCENARIO_PCAPS").map(PathBuf::from);
+    for path in files() {
+        let scenario = parse(&path).expect("readable, as another test says");
+        let inputs = scenario.inputs();
+        let file = pcap::write(&inputs);
+        let frames = inputs.iter().filter(|input| input.time().is_some()).count();
+        assert_eq!(pcap::read(&file).len(), frames, "{}", scenario.name);
+        if let Some(folder) = &folder {
+            fs::write(folder.join(scenario.name.replace(".sip.txt", ".pcap")), file).expect("the folder can be written");
+        }
+    }
 }
 
 /// A replay is a function of its input: the same frames give the same records, in the same order.

@@ -105,8 +105,7 @@ impl Scenario {
                 options = parse_options(&option_words).map_err(at)?;
             } else if let Some(list) = line.strip_prefix("hosts:") {
                 for word in list.split_whitespace() {
-                    let (host, address) =
-                        word.split_once('=').ok_or_else(|| at(format!("'{word}' is no NAME=ADDR:PORT")))?;
+                    let (host, address) = word.split_once('=').ok_or_else(|| at(format!("'{word}' is no NAME=ADDR:PORT")))?;
                     let address = address.parse().map_err(|_| at(format!("'{address}' is no address and port")))?;
                     hosts.insert(host.to_owned(), address);
                 }
@@ -117,16 +116,14 @@ impl Scenario {
             } else if let Some(event) = continuation(line, &mut events) {
                 event.map_err(at)?;
             } else {
-                let event =
-                    parse_event(line, index, events.last().map_or(0, |event| event.time), &carrier).map_err(at)?;
+                let event = parse_event(line, index, events.last().map_or(0, |event| event.time), &carrier).map_err(at)?;
                 events.push(event);
             }
         }
         if calls.is_empty() {
             calls.push(Call::parse("", 1)?);
         }
-        let steps =
-            build(&events, &mut calls, &hosts).map_err(|(line, error)| format!("{name}:{}: {error}", line + 1))?;
+        let steps = build(&events, &mut calls, &hosts).map_err(|(line, error)| format!("{name}:{}: {error}", line + 1))?;
         let expectation = expectation.ok_or_else(|| format!("{name}: what is expected is missing"))?;
         Ok(Self { name: name.to_owned(), options, option_words, steps, expectation })
     }
@@ -139,10 +136,38 @@ impl Scenario {
         })
     }
 
+    /// The same scenario over another transport, every message of it.
+    pub fn over(mut self, carrier: Carrier) -> Self {
+        for step in &mut self.steps {
+            if let Step::Message(sent) = step {
+                sent.carrier = carrier;
+            }
+        }
+        self
+    }
+
+    /// The same scenario, that much later.
+    pub fn later(mut self, span: Duration) -> Self {
+        for step in &mut self.steps {
+            match step {
+                Step::Message(sent) => sent.time = sent.time.plus(span),
+                Step::Tick(time) => *time = time.plus(span),
+                Step::Loss(loss) => (loss.from, loss.to) = (loss.from.plus(span), loss.to.plus(span)),
+                Step::End | Step::Check(_) => {}
+            }
+        }
+        self
+    }
+
     /// Frames on Ethernet, ticks and losses, as the probe is fed.
     pub fn inputs(&self) -> Vec<TestInput> {
-        let mut transports = Transports::default();
+        self.inputs_in(&Encapsulation::plain(), Transports::default())
+    }
+
+    /// The same inside tunnels, a VLAN of the scenario innermost, over connections of the caller's making.
+    pub fn inputs_in(&self, encapsulation: &Encapsulation, mut transports: Transports) -> Vec<TestInput> {
         let mut inputs = Vec::new();
+        let mut serial = 0;
         for step in &self.steps {
             match step {
                 Step::Tick(time) => inputs.push(TestInput::Tick(*time)),
@@ -150,19 +175,15 @@ impl Scenario {
                 Step::End => inputs.push(TestInput::End),
                 Step::Check(wanted) => inputs.push(TestInput::Check(*wanted)),
                 Step::Message(sent) => {
-                    let layers = sent.vlan.map(Layer::Vlan).into_iter().collect();
-                    let encapsulation = Encapsulation::new(LinkType::Ethernet, layers);
+                    let mut around = encapsulation.clone();
+                    if let Some(id) = sent.vlan {
+                        around.layers.insert(0, Layer::Vlan(id));
+                    }
                     for (time, packet) in transports.packets(sent) {
-                        for bytes in encapsulation.frames(&packet, inputs.len() as u32, false) {
-                            let wire_len = bytes.len() as u32;
-                            let interface = sent.interface;
-                            inputs.push(TestInput::Frame {
-                                time,
-                                link: LinkType::Ethernet,
-                                bytes,
-                                wire_len,
-                                interface,
-                            });
+                        serial += 1;
+                        for bytes in around.frames(&packet, serial, sent.source > sent.destination) {
+                            let (wire_len, interface, link) = (bytes.len() as u32, sent.interface, around.link);
+                            inputs.push(TestInput::Frame { time, link, bytes, wire_len, interface });
                         }
                     }
                 }
@@ -175,12 +196,22 @@ impl Scenario {
 /// Open connections between hosts.
 #[derive(Default)]
 pub struct Transports {
+    /// Largest piece of a TCP segment or SCTP chunk; the whole message in one when absent.
+    pub piece: Option<usize>,
+    /// Largest IP packet inside every tunnel.
+    pub mtu: Option<usize>,
+    /// Sequence number of the first byte of a connection.
+    pub isn: [u32; 2],
     tcp: Vec<((SocketAddr, SocketAddr), Conversation)>,
     sctp: Vec<((SocketAddr, SocketAddr), Association)>,
     serial: u32,
 }
 
 impl Transports {
+    pub fn new(mtu: Option<usize>, piece: Option<usize>, isn: [u32; 2]) -> Self {
+        Self { piece, mtu, isn, ..Self::default() }
+    }
+
     /// The IP packets of one message, with their times; a connection is opened where there was none.
     pub fn packets(&mut self, sent: &Sent) -> Vec<(Timestamp, Vec<u8>)> {
         let (source, destination) = (sent.source, sent.destination);
@@ -190,11 +221,12 @@ impl Transports {
         let pieces = match sent.carrier {
             Carrier::Udp => {
                 let packet = frames::udp(source, destination, &sent.text);
-                let mtu = if sent.split.is_some() { 48 + (packet.len() / 2).next_multiple_of(8) } else { 65_535 };
+                let half = sent.split.map(|_| 48 + (packet.len() / 2).next_multiple_of(8));
+                let mtu = half.or(self.mtu).unwrap_or(65_535);
                 frames::fragment(&packet, mtu, self.serial)
             }
             Carrier::Sctp => {
-                let half = if sent.split.is_some() { sent.text.len().div_ceil(2) } else { 60_000 };
+                let half = if sent.split.is_some() { sent.text.len().div_ceil(2) } else { self.piece.unwrap_or(60_000) };
                 let found = self.sctp.iter().position(|(have, _)| *have == pair).unwrap_or_else(|| {
                     self.sctp.push((pair, Association::new(source, destination, [1000, 2000])));
                     self.sctp.len() - 1
@@ -204,7 +236,7 @@ impl Transports {
             Carrier::Tcp | Carrier::WebSocket => {
                 let web = sent.carrier == Carrier::WebSocket;
                 let found = self.tcp.iter().position(|(have, _)| *have == pair).unwrap_or_else(|| {
-                    let mut conversation = Conversation::new(source, destination, [0xffff_ff00, 7]);
+                    let mut conversation = Conversation::new(source, destination, self.isn);
                     packets.extend(conversation.open());
                     if web {
                         let (request, response) = websocket_upgrade();
@@ -217,7 +249,11 @@ impl Transports {
                 let conversation = &mut self.tcp[found].1;
                 let mask = (conversation.client() == source).then_some([0x37, 0xfa, 0x21, 0x3d]);
                 let bytes = if web { websocket_frame(&sent.text, mask) } else { sent.text.clone() };
-                let cuts = if sent.split.is_some() { vec![bytes.len() / 2] } else { vec![] };
+                let cuts = match (sent.split, self.piece) {
+                    (Some(_), _) => vec![bytes.len() / 2],
+                    (None, Some(piece)) => (piece..bytes.len()).step_by(piece).collect(),
+                    (None, None) => vec![],
+                };
                 conversation.send(source, &bytes, &cuts)
             }
         };
@@ -275,9 +311,7 @@ fn build(events: &[Event], calls: &mut [Call], hosts: &Hosts) -> Result<Vec<Step
             Happening::Arrow(arrow) if arrow.has("lost") => {}
             Happening::Arrow(arrow) => {
                 let stamp = arrow.word("stamp").map(nanos).transpose().map_err(fail)?;
-                let number = |key| {
-                    arrow.word(key).map(str::parse::<u16>).transpose().map_err(|_| fail(format!("{key}: no number")))
-                };
+                let number = |key| arrow.word(key).map(str::parse::<u16>).transpose().map_err(|_| fail(format!("{key}: no number")));
                 steps.push(Step::Message(Sent {
                     time: Timestamp::from_nanos(stamp.map_or(time, |stamp| EPOCH + stamp)),
                     source: host(hosts, &arrow.from).map_err(fail)?,
@@ -351,8 +385,7 @@ fn parse_event(line: &str, index: usize, before: i64, carrier: &str) -> Result<E
             let ["->", to, what, words @ ..] = rest.as_slice() else {
                 return Err(format!("'{line}' is nothing that happens"));
             };
-            let mut arrow =
-                Arrow { from: from.to_owned(), to: (*to).to_owned(), what: (*what).to_owned(), ..Arrow::default() };
+            let mut arrow = Arrow { from: from.to_owned(), to: (*to).to_owned(), what: (*what).to_owned(), ..Arrow::default() };
             for word in words {
                 let (key, value) = word.split_once('=').unwrap_or((word, ""));
                 arrow.words.insert(key.to_owned(), value.to_owned());
