@@ -195,7 +195,7 @@ mod tests {
             assert_eq!(Header::named(name.as_bytes()), Some(header), "{name}");
             assert_eq!(Header::named(name.to_uppercase().as_bytes()), Some(header), "{name}");
             assert_eq!(Header::named(name.to_lowercase().as_bytes()), Some(header), "{name}");
-            assert_eq!(Header::named(&name.as_bytes()[1..]), None, "{name}");
+            assert_ne!(Header::named(&name.as_bytes()[1..]), Some(header), "{name}");
         }
     }
 

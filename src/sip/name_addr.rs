@@ -28,33 +28,28 @@ impl<'a> NameAddr<'a> {
 
     /// The same with a URI that may be empty: a tag can be read without one.
     pub(super) fn split(value: &'a [u8]) -> Option<Self> {
+        Self::split_noting(value).map(|(address, _)| address)
+    }
+
+    /// The same, and whether the value is off the grammar: no URI, spaces inside the brackets, an unquoted comma before.
+    pub(super) fn split_noting(value: &'a [u8]) -> Option<(Self, bool)> {
         let value = trim(value);
         let mut at = 0;
         while let Some(found) = memchr2(b'"', b'<', value.get(at..)?) {
             at += found;
             if value.get(at) == Some(&b'<') {
+                let name = value.get(..at)?;
                 let inside = value.get(at + 1..)?;
-                let close = memchr(b'>', inside)?;
-                return Some(Self {
-                    display: display(value.get(..at)?),
-                    uri: trim(inside.get(..close)?),
-                    params: trim(inside.get(close + 1..)?),
-                });
+                let (inside, params) = inside.split_at_checked(memchr(b'>', inside)?)?;
+                let address = Self { display: display(name), uri: trim(inside), params: trim(params.get(1..)?) };
+                let comma = memchr(b',', name).is_some() && memchr(b'"', name).is_none();
+                return Some((address, comma || address.uri.is_empty() || address.uri.len() != inside.len()));
             }
             at = end_of_quoted(value, at)? + 1;
         }
         let uri = Pieces::new(value, b';').next()?;
-        Some(Self { display: &[], uri: trim(uri), params: value.get(uri.len()..)? })
-    }
-
-    /// Whether the value it was read from is off the grammar: no URI, spaces inside the brackets, an unquoted comma before.
-    pub(super) fn is_odd(&self, value: &[u8]) -> bool {
-        let Some(open) = memchr(b'<', value) else { return self.uri.is_empty() };
-        let display = value.get(..open).unwrap_or_default();
-        let quoted = display.contains(&b'"');
-        // A `<` inside a quoted display name: nothing to say of what is inside it.
-        let inside = value.get(open + 1..).unwrap_or_default();
-        self.uri.is_empty() || !quoted && display.contains(&b',') || !inside.starts_with(self.uri) && !quoted
+        let address = Self { display: &[], uri: trim(uri), params: value.get(uri.len()..)? };
+        Some((address, address.uri.is_empty()))
     }
 
     /// The tag: the first one; empty when there is none.
