@@ -63,7 +63,8 @@ impl<'a> Lines<'a> {
 
 /// Name and value of a header line; absent when it is none. Blanks may stand before the colon (RFC 3261 §7.3.1).
 pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = memchr(b':', line)?;
+    // Names are short, too short for a vector search to pay.
+    let colon = line.iter().position(|byte| *byte == b':')?;
     let mut name = line.get(..colon)?;
     while let [rest @ .., b' ' | b'\t'] = name {
         name = rest;

@@ -8,6 +8,7 @@ use crate::sip::defect::Defect;
 use crate::sip::header::Header;
 use crate::sip::index::Index;
 use crate::sip::lines::{self, LINES, Lines, Next};
+use crate::sip::method::Method;
 use crate::sip::scan::Scan;
 use crate::sip::sdp::Sdp;
 use crate::sip::start_line::StartLine;
@@ -56,9 +57,27 @@ impl<'a> Message<'a> {
     pub fn parse(bytes: &'a [u8], carriage: Carriage) -> Result<Self, Defect> {
         let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let bytes = bytes.get(blank..).unwrap_or_default();
-        let mut scan = Scan::new(bytes, carriage)?;
+        let mut message = Self {
+            bytes,
+            start: StartLine::Response { status: 0, reason: &[] },
+            call_id: &[],
+            from_tag: &[],
+            to_tag: &[],
+            branch: &[],
+            cseq: CSeq { number: 0, method: Method::Other(&[]) },
+            body: &[],
+            headers_at: 0,
+            head: 0,
+            via_count: 0,
+            anomalies: Anomalies::NONE,
+            body_is_cut: false,
+            index: Index::new(),
+        };
+        let mut scan = Scan::new(&mut message, carriage);
+        scan.start_line()?;
         scan.headers();
-        scan.finish()
+        scan.finish()?;
+        Ok(message)
     }
 
     /// The first line.

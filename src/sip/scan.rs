@@ -2,22 +2,22 @@
 
 use memchr::memchr;
 
-use crate::sip::anomaly::{Anomalies, Anomaly};
+use crate::sip::anomaly::Anomaly;
 use crate::sip::cseq::{CSeq, decimal};
 use crate::sip::defect::Defect;
 use crate::sip::header::Header;
-use crate::sip::index::Index;
 use crate::sip::lines::{self, HEADER_BLOCK, LINES, Lines, Next};
 use crate::sip::message::{Carriage, Message};
-use crate::sip::method::Method;
 use crate::sip::name_addr::NameAddr;
 use crate::sip::start_line::{StartLine, has_uri_headers};
 use crate::sip::value::{Value, is_space};
 use crate::sip::via;
 
 /// The state of one pass over a message.
-pub(super) struct Scan<'a> {
-    message: Message<'a>,
+///
+/// It fills the message where it lies: one is too large to be handed from step to step.
+pub(super) struct Scan<'m, 'a> {
+    message: &'m mut Message<'a>,
     carriage: Carriage,
     /// The header block did not end within what is read of it.
     unfinished: bool,
@@ -25,41 +25,37 @@ pub(super) struct Scan<'a> {
     content_length: Option<u32>,
 }
 
-impl<'a> Scan<'a> {
-    pub(super) fn new(bytes: &'a [u8], carriage: Carriage) -> Result<Self, Defect> {
-        let block = bytes.get(..HEADER_BLOCK).unwrap_or(bytes);
-        let line_end = memchr(b'\n', block).ok_or(Defect::NotSip)?;
-        let line = block.get(..line_end).unwrap_or_default();
-        let mut anomalies = Anomalies::NONE;
+impl<'m, 'a> Scan<'m, 'a> {
+    pub(super) const fn new(message: &'m mut Message<'a>, carriage: Carriage) -> Self {
+        Self { message, carriage, unfinished: false, defect: None, content_length: None }
+    }
+
+    /// Reads the start line.
+    pub(super) fn start_line(&mut self) -> Result<(), Defect> {
+        let block = self.block();
+        let end = memchr(b'\n', block).ok_or(Defect::NotSip)?;
+        let line = block.get(..end).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or_else(|| {
-            anomalies.insert(Anomaly::BareLineFeed);
+            self.message.anomalies.insert(Anomaly::BareLineFeed);
             line
         });
-        let start = StartLine::read(line, &mut anomalies)?;
-        let message = Message {
-            bytes,
-            start,
-            call_id: &[],
-            from_tag: &[],
-            to_tag: &[],
-            branch: &[],
-            cseq: CSeq { number: 0, method: Method::Other(&[]) },
-            body: &[],
-            headers_at: line_end + 1,
-            head: block.len(),
-            via_count: 0,
-            anomalies,
-            body_is_cut: false,
-            index: Index::new(),
-        };
-        Ok(Self { message, carriage, unfinished: false, defect: None, content_length: None })
+        self.message.start = StartLine::read(line, &mut self.message.anomalies)?;
+        self.message.headers_at = end + 1;
+        self.message.head = block.len();
+        Ok(())
+    }
+
+    /// What is read as start line and headers.
+    fn block(&self) -> &'a [u8] {
+        let bytes = self.message.bytes;
+        bytes.get(..HEADER_BLOCK).unwrap_or(bytes)
     }
 
     /// Reads the header lines, up to the empty one.
     pub(super) fn headers(&mut self) {
-        let bytes = self.message.bytes;
-        let block = bytes.get(..HEADER_BLOCK).unwrap_or(bytes);
-        let cut = self.carriage == Carriage::CutDatagram || block.len() < bytes.len();
+        let block = self.block();
+        let limit = block.len() < self.message.bytes.len();
+        let cut = self.carriage == Carriage::CutDatagram || limit;
         let mut lines = Lines::new(block, self.message.headers_at, cut);
         let mut read = 0;
         loop {
@@ -75,7 +71,6 @@ impl<'a> Scan<'a> {
                 }
                 Next::Unfinished => {
                     self.unfinished = true;
-                    let limit = block.len() < bytes.len();
                     self.note(if limit { Anomaly::HeaderBlockLimit } else { Anomaly::HeadersUnfinished });
                     break;
                 }
@@ -184,11 +179,11 @@ impl<'a> Scan<'a> {
     }
 
     /// Judges the message as a whole.
-    pub(super) fn finish(mut self) -> Result<Message<'a>, Defect> {
+    pub(super) fn finish(&mut self) -> Result<(), Defect> {
         if let Some(defect) = self.defect {
             return Err(defect);
         }
-        let message = &self.message;
+        let message = &*self.message;
         for (header, defect) in [
             (Header::CallId, Defect::NoCallId),
             (Header::From, Defect::NoFrom),
@@ -210,8 +205,7 @@ impl<'a> Scan<'a> {
         if message.via_count == 0 {
             self.note(Anomaly::NoVia);
         }
-        self.body()?;
-        Ok(self.message)
+        self.body()
     }
 
     /// Finds where the body ends.
