@@ -27,6 +27,10 @@ pub enum Carriage {
 
 /// A borrowed index over one message: fixed size, no heap.
 ///
+/// A key header that stands twice with the same bytes is noted and used; with other bytes the message is dropped, for which
+/// of the two the receiver took is unknowable. A missing Via is noted: a session is told by Call-ID and tags, so the message
+/// still counts, with an empty branch.
+///
 /// Invariant: every slice it gives is one of the bytes it was parsed from, and start line, Call-ID, From, To and CSeq were
 /// there and readable.
 #[derive(Clone)]
