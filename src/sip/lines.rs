@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 /// Bytes of a header block that are read, start line included: offsets are 16 bits. A UDP datagram has no more.
-pub(super) const HEADER_BLOCK: usize = u16::MAX as usize;
+pub(super) const HEADER_BLOCK: usize = 64 * 1024;
 /// Header lines that are read. Beyond both bounds the rest is skipped and noted; the message is used when its key headers
 /// came before.
 pub(super) const LINES: usize = 1024;
