@@ -42,8 +42,11 @@ pub enum Defect {
 }
 
 impl Defect {
+    /// How many there are.
+    pub const COUNT: usize = 16;
+
     /// All of them, in the order of the enum: `ALL[defect as usize]` is the defect.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; Self::COUNT] = [
         Self::NotSip,
         Self::StartLine,
         Self::Version,
