@@ -28,6 +28,11 @@ pub(super) enum Next {
 }
 
 impl<'a> Lines<'a> {
+    /// Where the next line starts, or the one that was not read.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
     /// Reads from the first header line, at `at`, to the end of the block.
     pub(super) const fn new(bytes: &'a [u8], at: usize, cut: bool) -> Self {
         Self { bytes, at, cut, bare: false }

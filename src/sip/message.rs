@@ -23,6 +23,8 @@ pub enum Carriage {
     CutDatagram,
     /// The message as framed on a stream by its Content-Length; a body that is not all there was left out by the framer.
     Stream,
+    /// What [`Message::head`] gave: a message that was parsed before, without its body.
+    Head,
 }
 
 /// A borrowed index over one message: fixed size, no heap.
@@ -44,7 +46,7 @@ pub struct Message<'a> {
     pub(super) branch: &'a [u8],
     pub(super) cseq: CSeq<'a>,
     pub(super) body: &'a [u8],
-    /// Bytes of the start line with its line end, and of all up to the body.
+    /// Bytes of the start line with its line end, and of all that was read up to the body.
     pub(super) headers_at: usize,
     pub(super) head: usize,
     pub(super) via_count: u16,
@@ -181,8 +183,8 @@ impl<'a> Message<'a> {
         Sdp::read(self.body, self.first(Header::ContentType).map(|value| value.raw()))
     }
 
-    /// Start line and headers with the empty line that ends them: enough to parse the message again without its body, as
-    /// [`Carriage::CutDatagram`].
+    /// Start line and headers, with the empty line that ends them: all that was read but the body. Parsed again, as
+    /// [`Carriage::Head`], it gives the same message without its body.
     #[must_use]
     pub fn head(&self) -> &'a [u8] {
         self.bytes.get(..self.head).unwrap_or_default()

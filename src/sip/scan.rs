@@ -41,7 +41,6 @@ impl<'m, 'a> Scan<'m, 'a> {
         });
         self.message.start = StartLine::read(line, &mut self.message.anomalies)?;
         self.message.headers_at = end + 1;
-        self.message.head = block.len();
         Ok(())
     }
 
@@ -71,6 +70,7 @@ impl<'m, 'a> Scan<'m, 'a> {
                 }
                 Next::Unfinished => {
                     self.unfinished = true;
+                    self.message.head = lines.at();
                     self.note(if limit { Anomaly::HeaderBlockLimit } else { Anomaly::HeadersUnfinished });
                     break;
                 }

@@ -51,6 +51,30 @@ fn a_cut_message_never_gives_other_keys() {
 }
 
 #[test]
+fn a_head_parsed_again_gives_the_same_keys() {
+    let headers = |message: &Message<'_>| -> Vec<Vec<u8>> {
+        Header::ALL.iter().flat_map(|header| message.all(*header)).map(|value| value.raw().to_vec()).collect()
+    };
+    let mut used = 0;
+    for sample in samples() {
+        for length in 0..=sample.len() {
+            for carriage in CARRIAGES {
+                let Ok(whole) = Message::parse(&sample[..length], carriage) else { continue };
+                used += 1;
+                let head = Message::parse(whole.head(), Carriage::Head).unwrap();
+                assert_eq!((head.start(), head.call_id(), head.cseq()), (whole.start(), whole.call_id(), whole.cseq()));
+                assert_eq!((head.from_tag(), head.to_tag()), (whole.from_tag(), whole.to_tag()));
+                assert_eq!((head.branch(), head.via_count()), (whole.branch(), whole.via_count()));
+                assert_eq!(headers(&head), headers(&whole));
+                assert_eq!(head.head(), whole.head());
+                assert!(head.body().is_empty());
+            }
+        }
+    }
+    assert!(used > 0);
+}
+
+#[test]
 fn every_flipped_byte_is_survived() {
     for sample in samples() {
         for place in 0..sample.len() {
