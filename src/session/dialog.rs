@@ -76,6 +76,10 @@ impl Marks {
     /// Something that the first (second) side sent was captured.
     pub(crate) const FIRST_HEARD: Self = Self(1 << 10);
     pub(crate) const SECOND_HEARD: Self = Self(1 << 11);
+    /// The first that was seen of the dialog was its BYE, or the answer to it.
+    pub(crate) const BEGAN_WITH_ITS_END: Self = Self(1 << 12);
+    /// Tags do not tell the sides apart, and neither do the From URIs.
+    pub(crate) const SIDES_UNKNOWN: Self = Self(1 << 13);
 
     pub(crate) fn set(&mut self, marks: Self) {
         self.0 |= marks.0;
@@ -182,7 +186,7 @@ impl Dialog {
     /// Who a side is.
     pub(crate) fn party(&self, side: Side) -> Party {
         match side {
-            _ if !self.caller_known() => Party::Unspecified,
+            _ if !self.caller_known() || self.marks.has(Marks::SIDES_UNKNOWN) => Party::Unspecified,
             Side::First => Party::Caller,
             Side::Second => Party::Callee,
         }

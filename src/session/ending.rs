@@ -226,7 +226,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
             confirmed_by,
             invite: dialog.invite,
             answer: dialog.answer,
-            ack: dialog.ack,
+            ack: charged_ack(dialog, bye.time),
         });
     }
     let without_bye = |trigger, stop, cause| Conclusion {
@@ -241,7 +241,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
         confirmed_by: dialog.confirmed_by,
         invite: dialog.invite,
         answer: dialog.answer,
-        ack: dialog.ack,
+        ack: charged_ack(dialog, stop),
     };
     if let Some(answer) = &ending.answer
         && now >= answer.time.plus(options.reorder)
@@ -272,8 +272,18 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
     Some(conclusion)
 }
 
+/// The ACK as far as it matters: one that came after the end says nothing more, unless it is what confirms the session.
+fn charged_ack(dialog: &Dialog, stop: Timestamp) -> Moment {
+    let late = dialog.ack.get().is_some_and(|ack| ack > stop);
+    if late && dialog.confirmed_by != Confirmation::Ack { Moment::NEVER } else { dialog.ack }
+}
+
 /// Whether a BYE ends a session, and what shows that there was one (rules 8, 9 and 12).
 fn confirmation_at_bye(dialog: &Dialog, bye: &Bye, now: Timestamp, options: &Options) -> Option<Confirmation> {
+    // Rule 12: what the mirror delivers after the BYE may yet tell how the dialog began.
+    if dialog.marks.has(Marks::BEGAN_WITH_ITS_END) && now < bye.time.plus(options.reorder) {
+        return None;
+    }
     if dialog.is_confirmed() {
         return Some(dialog.confirmed_by);
     }
@@ -303,13 +313,16 @@ fn cause_of_bye(dialog: &Dialog, stop: Timestamp, ending: &Ending) -> i32 {
     if let Some(cause) = cause::of_reasons(ending.reasons.iter().map(|value| &**value)) {
         return cause;
     }
-    let set_up = dialog.answer.get().is_none_or(|answer| {
-        answer <= stop
-            && (dialog.ack.is_some()
-                || !dialog.was_heard(Side::First)
-                || dialog.marks.has(Marks::IN_DIALOG)
-                || stop.since(answer) > ACK_WAIT)
-    });
+    let set_up = match (dialog.answer.get(), dialog.ack.get()) {
+        (_, Some(ack)) => ack <= stop,
+        (None, None) => true,
+        (Some(answer), None) => {
+            answer <= stop
+                && (!dialog.was_heard(Side::First)
+                    || dialog.marks.has(Marks::IN_DIALOG)
+                    || stop.since(answer) > ACK_WAIT)
+        }
+    };
     if set_up { cause::NORMAL } else { cause::UNSUCCESSFUL_SETUP }
 }
 

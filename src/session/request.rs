@@ -47,6 +47,10 @@ impl Sessions {
             let Some(dialog) = self.table.get(place) else { continue };
             let (_, first, second) = dialog.key();
             let is_attempt = second.is_none();
+            // Rule 4: what starts after the end of a session is another one.
+            if dialog.ended_before(at.time) {
+                continue;
+            }
             if dialog.caller_known() && first == from {
                 match dialog.invite_cseq {
                     Some(seen) if seen < cseq && is_attempt => self.begin_again(place, at),
@@ -114,10 +118,8 @@ impl Sessions {
     /// The INVITE of a dialog that was known without it.
     fn found_invite(&mut self, place: Place, at: &Crossed<'_>) {
         let Some(dialog) = self.table.get_mut(place) else { return };
-        if dialog.key().1 != at.message.from_tag() {
-            dialog.swap_sides(&mut self.packer);
-        }
-        dialog.marks.set(Marks::CALLER_KNOWN);
+        let caller = if dialog.key().1 == at.message.from_tag() { Side::First } else { Side::Second };
+        dialog.set_caller(caller, &mut self.packer);
         self.same_invite(place, at);
     }
 
@@ -160,9 +162,15 @@ impl Sessions {
 
     fn ack(&mut self, at: &Crossed<'_>) {
         let message = at.message;
-        if let Some((place, side)) = self.find(at) {
+        if let Some((place, mut side)) = self.find(at) {
             let confirms = self.acknowledges_success(place, at);
             let Some(dialog) = self.table.get_mut(place) else { return };
+            // Sent before all that was seen of the dialog: it acknowledges the answer of the INVITE, whose sender called.
+            if dialog.invite_cseq.is_none() && at.time <= dialog.joined {
+                dialog.set_caller(side, &mut self.packer);
+                dialog.invite_cseq = Some(message.cseq().number);
+                side = Side::First;
+            }
             dialog.heard(side, at.time);
             dialog.last_good = dialog.last_good.max(at.time);
             let of_initial = side == Side::First && dialog.invite_cseq.is_none_or(|cseq| cseq == message.cseq().number);
@@ -260,6 +268,9 @@ impl Sessions {
             self.note_bye(place, Side::Second, at);
         } else {
             let place = self.adopt(at, Side::First);
+            if let Some(dialog) = self.table.get_mut(place) {
+                dialog.marks.set(Marks::BEGAN_WITH_ITS_END);
+            }
             self.note_bye(place, Side::First, at);
         }
     }
@@ -269,9 +280,14 @@ impl Sessions {
         let message = at.message;
         let cseq = message.cseq().number;
         let entered = self.entered_at_another_point(at);
+        let same_tags = message.from_tag() == message.to_tag();
+        let sides_unknown = same_tags && self.side_by_uri(place, at).is_none();
         let at_server = !self.servers.is_empty();
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.heard(side, at.time);
+        if sides_unknown {
+            dialog.marks.set(Marks::SIDES_UNKNOWN);
+        }
         let highest = dialog.highest_cseq[side.index()];
 
         let mut bye = Bye::new(at.time, cseq);
@@ -407,10 +423,15 @@ impl Sessions {
     }
 
     fn side_by_uri(&self, place: Place, at: &Crossed<'_>) -> Option<Side> {
-        let invite_from = self.table.get(place)?.block.first(Fact::From)?;
+        let block = &self.table.get(place)?.block;
         let from = at.message.first(Header::From)?;
-        let same = NameAddr::read(invite_from)?.uri == NameAddr::read(from.raw())?.uri;
-        Some(if same { Side::First } else { Side::Second })
+        let from = NameAddr::read(from.raw())?.uri;
+        let is = |fact| block.first(fact).and_then(NameAddr::read).is_some_and(|known| known.uri == from);
+        match (is(Fact::From), is(Fact::To)) {
+            (true, false) => Some(Side::First),
+            (false, true) => Some(Side::Second),
+            _ => None,
+        }
     }
 
     /// The attempt of this caller.

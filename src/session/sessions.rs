@@ -268,7 +268,8 @@ impl Sessions {
     /// Time has passed for a dialog.
     fn expire(&mut self, place: Place, at: Timestamp) {
         let Some(dialog) = self.table.get(place) else { return };
-        if self.deadline(dialog, at) > at {
+        // As of just before: a wait that ends now is what has come up.
+        if self.deadline(dialog, at.minus(Duration::from_nanos(1))) > at {
             self.schedule(place, at);
             return;
         }
@@ -507,8 +508,21 @@ impl Dialog {
         self.confirmed_by == Confirmation::Ack && !self.marks.has(Marks::INVITE) && !self.marks.has(Marks::IN_DIALOG)
     }
 
-    /// Makes the second tag the first, when it turns out to be the caller's.
-    pub(super) fn swap_sides(&mut self, packer: &mut Packer) {
+    /// Whether this session was told to have ended before that time.
+    pub(super) fn ended_before(&self, time: Timestamp) -> bool {
+        let told = self.ending.as_ref().and_then(|ending| ending.told.as_ref());
+        told.is_some_and(|told| told.stop < time)
+    }
+
+    /// It turns out which side sent the INVITE: its tag becomes the first.
+    pub(super) fn set_caller(&mut self, caller: Side, packer: &mut Packer) {
+        if caller == Side::Second {
+            self.swap_sides(packer);
+        }
+        self.marks.set(Marks::CALLER_KNOWN);
+    }
+
+    fn swap_sides(&mut self, packer: &mut Packer) {
         let (call_id, first, second) = self.key();
         let Some(second) = second else { return };
         packer.clear().push(Fact::CallId, call_id).push(Fact::FirstTag, second).push(Fact::SecondTag, first);
