@@ -53,7 +53,7 @@ impl Side {
 
 /// What was seen of a dialog, as single bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Marks(u16);
+pub(crate) struct Marks(u32);
 
 impl Marks {
     /// The first side sent the initial INVITE.
@@ -80,6 +80,11 @@ impl Marks {
     pub(crate) const BEGAN_WITH_ITS_END: Self = Self(1 << 12);
     /// Tags do not tell the sides apart, and neither do the From URIs.
     pub(crate) const SIDES_UNKNOWN: Self = Self(1 << 13);
+    /// Its INVITE was seen on several hops: a BYE will be too, and the mirror may deliver a relay's copy first.
+    pub(crate) const SEVERAL_HOPS: Self = Self(1 << 14);
+    /// Its INVITE entered (left) the IM Server.
+    pub(crate) const LEG_IN: Self = Self(1 << 15);
+    pub(crate) const LEG_OUT: Self = Self(1 << 16);
 
     pub(crate) fn set(&mut self, marks: Self) {
         self.0 |= marks.0;
@@ -112,6 +117,8 @@ pub(crate) struct Dialog {
     pub(crate) marks: Marks,
     /// Status of the latest failure of an attempt.
     pub(crate) status: u16,
+    /// Fewest Vias of its INVITE on any hop.
+    pub(crate) invite_vias: u8,
     /// CSeq of the INVITE that was or may be answered; `None` while only later traffic was seen.
     pub(crate) invite_cseq: Option<u32>,
     /// Highest CSeq of each side.

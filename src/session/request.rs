@@ -89,6 +89,7 @@ impl Sessions {
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.block = attempt.block;
         dialog.marks = attempt.marks;
+        dialog.invite_vias = attempt.invite_vias;
         dialog.invite = Moment::NEVER;
         dialog.invite.at(at.time);
         dialog.invite_cseq = Some(at.message.cseq().number);
@@ -107,6 +108,7 @@ impl Sessions {
         attempt.block = packer.pack();
         attempt.marks.set(Marks::CALLER_KNOWN);
         attempt.marks.set(Marks::INVITE);
+        invite_crossed(attempt, at);
         if gathered.sdp {
             attempt.marks.set(Marks::OFFER);
         }
@@ -139,6 +141,10 @@ impl Sessions {
             && !dialog.block.all(Fact::InviteHop).any(|seen| seen == hop);
         if first_sight || new_hop {
             dialog.marks.set(Marks::INVITE);
+            if dialog.block.all(Fact::InviteHop).any(|seen| seen.get(..4) != hop.get(..4)) {
+                dialog.marks.set(Marks::SEVERAL_HOPS);
+            }
+            invite_crossed(dialog, at);
             let packer = self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::InviteHop);
             if new_hop {
                 packer.push(Fact::InviteHop, &hop);
@@ -154,8 +160,9 @@ impl Sessions {
             if gathered.messaging {
                 dialog.marks.set(Marks::MESSAGING);
             }
+            self.remember_leg(place);
         }
-        if dialog.ending.is_some() {
+        if self.table.get(place).is_some_and(|dialog| dialog.ending.is_some()) {
             self.settle(place, self.clock());
         }
     }
@@ -494,9 +501,19 @@ impl Sessions {
         self.packer.copy(&dialog.block, |fact| is_of_invite(fact) && (early || fact != Fact::InviteHop));
         branch.block = self.packer.pack();
         branch.invite = dialog.invite;
+        branch.invite_vias = dialog.invite_vias;
         branch.invite_cseq = dialog.invite_cseq;
         branch.highest_cseq[Side::First.index()] = dialog.invite_cseq.unwrap_or(0);
-        for mark in [Marks::CALLER_KNOWN, Marks::INVITE, Marks::PROVISIONAL, Marks::OFFER, Marks::FIRST_HEARD] {
+        for mark in [
+            Marks::CALLER_KNOWN,
+            Marks::INVITE,
+            Marks::PROVISIONAL,
+            Marks::OFFER,
+            Marks::FIRST_HEARD,
+            Marks::SEVERAL_HOPS,
+            Marks::LEG_IN,
+            Marks::LEG_OUT,
+        ] {
             if dialog.marks.has(mark) {
                 branch.marks.set(mark);
             }
@@ -517,6 +534,16 @@ impl Sessions {
         dialog.highest_cseq[from.index()] = at.message.cseq().number;
         self.insert(dialog)
     }
+}
+
+/// Where an INVITE was seen: which way past the server, and how far from its sender.
+fn invite_crossed(dialog: &mut Dialog, at: &Crossed<'_>) {
+    match at.crossing {
+        Crossing::Entering => dialog.marks.set(Marks::LEG_IN),
+        Crossing::Leaving => dialog.marks.set(Marks::LEG_OUT),
+        Crossing::Neither => {}
+    }
+    dialog.invite_vias = dialog.invite_vias.min(u8::try_from(at.message.via_count()).unwrap_or(u8::MAX));
 }
 
 /// Whether a fact comes from the INVITE, and so belongs to each of its branches.

@@ -45,7 +45,7 @@ impl Sessions {
             invite.is_some_and(|invite| self.table.get(*place).is_some_and(|old| old.ended_before(invite)))
         });
         if let Some((place, _)) = reused {
-            self.table.remove(place);
+            self.forget(place);
         }
         if let Some((place, caller)) = self.find(at) {
             if let Some(attempt) = attempt.and_then(|place| self.table.get_mut(place)) {
@@ -107,6 +107,7 @@ impl Sessions {
                 if gathered.messaging {
                     dialog.marks.set(Marks::MESSAGING);
                 }
+                self.remember_leg(place);
             }
             self.note_session_timer(place, at);
             self.confirm(place, Confirmation::Answer);
@@ -184,12 +185,12 @@ impl Sessions {
             return;
         }
         if let Some((_, stale)) = ending.stale.take_if(|(side, bye)| *side == sender && bye.cseq == cseq) {
-            if accepted {
-                // Rule 11: the other side did not mind the old number.
-                ending.byes[sender.index()] = Some(stale);
-            } else {
+            if !accepted {
                 self.counts.stale_byes += 1;
+                return;
             }
+            // Rule 11: the other side did not mind the old number.
+            ending.byes[sender.index()] = Some(stale);
         }
         match &mut ending.byes[sender.index()] {
             Some(bye) => {
