@@ -10,7 +10,7 @@ use tolltap::packet::LinkType;
 use tolltap::time::Timestamp;
 
 use common::pcap;
-use common::replay::{CORE_IS_THERE, TestInput, run};
+use common::replay::{TestInput, run};
 use common::scenario::{Carrier, EPOCH, Scenario, Transports};
 use common::tunnels::{Encapsulation, Layer};
 

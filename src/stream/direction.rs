@@ -1,7 +1,7 @@
 //! One direction of a TCP conversation: which bytes come next, which came early, which never will.
 
 use crate::packet::{Carrier, TcpSegment};
-use crate::sip::{Scan, is_familiar, is_start, keep_alive};
+use crate::sip::framing::{Scan, is_familiar, is_start, keep_alive};
 use crate::time::Timestamp;
 
 use super::assembler::Assembler;

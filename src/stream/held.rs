@@ -1,6 +1,6 @@
 //! What one direction of a TCP conversation keeps while something is missing.
 
-use crate::sip::Scan;
+use crate::sip::framing::Scan;
 use crate::time::Timestamp;
 
 use super::assembler::Assembler;

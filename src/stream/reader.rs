@@ -1,7 +1,7 @@
 //! Reading the bytes of one direction in order: SIP, WebSocket, or the search for where SIP goes on.
 
 use crate::packet::Carrier;
-use crate::sip::{Fault, Framing, Scan, Search, frame_on, is_start, keep_alive, search_start};
+use crate::sip::framing::{Fault, Framing, Scan, Search, frame_on, is_start, keep_alive, search_start};
 use crate::time::Timestamp;
 
 use super::direction::{Direction, Mode};

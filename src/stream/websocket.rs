@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use crate::sip::{BODY_LIMIT, HEAD_LIMIT, StartLine, is_start, keep_alive, start_line};
+use crate::sip::framing::{BODY_LIMIT, HEAD_LIMIT, StartLine, is_start, keep_alive, start_line};
 use crate::time::Timestamp;
 
 /// Longest frame header: 2 bytes, 8 of length, 4 of mask.
