@@ -1,0 +1,156 @@
+//! The one place that drives the core.
+
+use std::collections::BTreeMap;
+
+use tolltap::charging::{RecordId, StopRecord};
+use tolltap::packet::{Frame, InterfaceId, LinkType};
+use tolltap::probe::{Input, Loss, Options, Output, Probe};
+use tolltap::time::Timestamp;
+
+/// An owned [`Input`]: what a test feeds.
+#[derive(Clone, Debug)]
+pub enum TestInput {
+    Frame {
+        time: Timestamp,
+        link: LinkType,
+        bytes: Vec<u8>,
+        wire_len: u32,
+        interface: u16,
+    },
+    Tick(Timestamp),
+    Loss(Loss),
+    End,
+    /// Not fed: this many records (every revision counted) must have left by now.
+    Check(usize),
+}
+
+impl TestInput {
+    /// A whole frame on the first interface.
+    pub fn frame(time: Timestamp, link: LinkType, bytes: Vec<u8>) -> Self {
+        let wire_len = bytes.len() as u32;
+        Self::Frame { time, link, bytes, wire_len, interface: 0 }
+    }
+
+    /// Capture time of a frame.
+    pub fn time(&self) -> Option<Timestamp> {
+        match self {
+            Self::Frame { time, .. } => Some(*time),
+            _ => None,
+        }
+    }
+}
+
+/// What the core gave.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Every revision, in the order in which they left.
+    pub records: Vec<StopRecord>,
+    /// The last revision of each session. A second session with the same identity (rule 4) is a second occurrence of
+    /// its record id; it shows by a revision number that starts again.
+    pub last: BTreeMap<(RecordId, u32), StopRecord>,
+    /// Counters by name.
+    pub counts: BTreeMap<String, u64>,
+    /// Wanted and found number of records at each [`TestInput::Check`].
+    pub checks: Vec<(usize, usize)>,
+}
+
+/// Replays the inputs through a new probe.
+pub fn run(options: Options, inputs: impl IntoIterator<Item = TestInput>) -> Outcome {
+    let mut probe = Probe::new(options);
+    let mut outcome = Outcome::default();
+    let mut number = 0;
+    for input in inputs {
+        match &input {
+            TestInput::Frame { time, link, bytes, wire_len, interface } => {
+                number += 1;
+                probe.handle(Input::Frame(Frame {
+                    time: *time,
+                    link: *link,
+                    bytes,
+                    wire_len: *wire_len,
+                    interface: InterfaceId(*interface),
+                    number,
+                }));
+            }
+            TestInput::Tick(time) => probe.handle(Input::Tick(*time)),
+            TestInput::Loss(loss) => probe.handle(Input::Loss(*loss)),
+            TestInput::End => probe.handle(Input::End),
+            TestInput::Check(wanted) => outcome.checks.push((*wanted, outcome.records.len())),
+        }
+        while let Some(output) = probe.poll() {
+            if let Output::Record(record) = output {
+                outcome.keep(*record);
+            }
+        }
+    }
+    outcome.counts = counters(&format!("{:?}", probe.counts()));
+    outcome
+}
+
+impl Outcome {
+    fn keep(&mut self, record: StopRecord) {
+        let id = record.record_id;
+        let latest = self
+            .last
+            .range((id, 0)..=(id, u32::MAX))
+            .next_back()
+            .map(|((_, occurrence), last)| (*occurrence, last.revision));
+        let occurrence = match latest {
+            None => 0,
+            Some((occurrence, revision)) if record.revision > revision => occurrence,
+            Some((occurrence, _)) => occurrence + 1,
+        };
+        self.records.push(record.clone());
+        self.last.insert((id, occurrence), record);
+    }
+
+    /// What must stay the same whatever happens to the frames on their way: ids, times and parties of what is charged.
+    pub fn charged(&self) -> Vec<String> {
+        self.last
+            .iter()
+            .filter(|(_, record)| !record.withdrawn)
+            .map(|((id, occurrence), record)| {
+                let id: String = id.0.iter().map(|byte| format!("{byte:02x}")).collect();
+                let (times, end) = (&record.times, &record.end);
+                format!(
+                    "{id}/{occurrence} invite {:?} answer {:?} ack {:?} stop {:?} duration {:?} {:?} {:?} {:?} cause {}",
+                    times.invite,
+                    times.answer,
+                    times.ack,
+                    times.stop,
+                    times.duration,
+                    end.trigger,
+                    end.ended_by,
+                    end.terminated_by,
+                    end.cause_code
+                )
+            })
+            .collect()
+    }
+}
+
+/// Every `name: number` of a struct's Debug form, so that the tests name counters and nothing else of that struct.
+fn counters(debug: &str) -> BTreeMap<String, u64> {
+    let mut counters = BTreeMap::new();
+    let words: Vec<&str> = debug.split([' ', ',', '{', '}', '(', ')', '\n']).filter(|word| !word.is_empty()).collect();
+    for pair in words.windows(2) {
+        if let (Some(name), Ok(value)) = (pair[0].strip_suffix(':'), pair[1].parse::<u64>()) {
+            *counters.entry(name.to_owned()).or_insert(0) += value;
+        }
+    }
+    counters
+}
+
+/// Words of the scenarios' `counts:` line, and the counters of the core whose sum each one is.
+pub const COUNTERS: &[(&str, &[&str])] = &[
+    ("failed_invite", &["failed"]),
+    ("cancelled_invite", &["cancelled"]),
+    ("unanswered_invite", &["unanswered"]),
+    ("other_request", &["outside_dialogs"]),
+    ("early_bye", &["early_byes"]),
+    ("stale_bye", &["stale_byes"]),
+    ("orphan_bye", &["orphan_byes"]),
+    ("never_at_server", &["not_at_server"]),
+    ("other_service", &["other_service"]),
+    ("malformed", &["dropped"]),
+];
