@@ -300,7 +300,7 @@ fn keeps_no_more_than_its_window_under_way() {
 /// A request for the `n`th record, to answer one whose own was not kept.
 fn request_for(n: u64) -> ReportRequest {
     let stop_record = tolltap::ch1::wire::record(&record(n));
-    ReportRequest { report: Some(Body::StopRecord(stop_record)), ..ReportRequest::default() }
+    ReportRequest { report: Some(Body::StopRecord(Box::new(stop_record))), ..ReportRequest::default() }
 }
 
 #[test]
