@@ -78,7 +78,8 @@ fn measures_records_per_second() {
         let mut out = Vec::new();
         let each = |record: tolltap::ch1::WireRecord| {
             record.write_json(&mut out);
-            Ok::<_, std::convert::Infallible>(out.push(b'\n'))
+            out.push(b'\n');
+            Ok::<_, std::convert::Infallible>(())
         };
         store.each(&Filter::default(), each).unwrap();
         println!("  read back as JSON: {}, {} bytes", spent(begin), out.len());
