@@ -23,5 +23,7 @@ pub mod cli;
 pub mod enabler;
 #[cfg(feature = "ch1")]
 pub mod outbox;
+#[cfg(feature = "files")]
+pub mod pipeline;
 #[cfg(feature = "cli")]
 pub mod telemetry;

@@ -31,7 +31,9 @@ fn every_scenario_is_readable_and_has_messages() {
     for path in files() {
         match parse(&path) {
             Err(error) => wrong += &format!("{error}\n"),
-            Ok(scenario) if scenario.messages().next().is_none() => wrong += &format!("{}: no message\n", scenario.name),
+            Ok(scenario) if scenario.messages().next().is_none() => {
+                wrong += &format!("{}: no message\n", scenario.name)
+            }
             Ok(_) => {}
         }
     }
@@ -40,7 +42,8 @@ fn every_scenario_is_readable_and_has_messages() {
 
 #[test]
 fn every_rule_has_a_scenario() {
-    let names: Vec<String> = files().iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    let names: Vec<String> =
+        files().iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect();
     for rule in 1..=18 {
         let prefix = format!("rule-{rule:02}-");
         assert!(names.iter().any(|name| name.starts_with(&prefix)), "rule {rule} has no scenario");
@@ -89,7 +92,8 @@ fn every_scenario_is_a_capture_file() {
 fn every_scenario_gives_the_same_twice() {
     for path in files() {
         let scenario = parse(&path).expect("readable, as another test says");
-        let (one, two) = (run(scenario.options.clone(), scenario.inputs()), run(scenario.options.clone(), scenario.inputs()));
+        let (one, two) =
+            (run(scenario.options.clone(), scenario.inputs()), run(scenario.options.clone(), scenario.inputs()));
         assert!(one.records == two.records, "{}: two replays differ", scenario.name);
         assert_eq!(one.counts, two.counts, "{}: two replays count differently", scenario.name);
     }

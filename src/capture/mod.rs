@@ -1,1 +1,31 @@
-//! EDGE: capture files and live interfaces.
+//! EDGE: where frames come from.
+//!
+//! [`CaptureFiles`] reads capture files: pcap and pcapng, as they are or compressed with gzip or zstd, from disk or
+//! standard input, several merged by capture time. [`PcapWriter`] and [`PcapngWriter`] write them, for tests and benches.
+
+mod damage;
+mod error;
+mod file;
+mod gzip;
+mod interface;
+mod merge;
+mod order;
+mod pcap;
+mod pcapng;
+mod raw;
+mod record;
+mod resolution;
+mod source;
+mod writer;
+mod zstd;
+
+pub use damage::{Compression, Damage, Fault};
+pub use error::CaptureError;
+pub use file::Item;
+pub use interface::{Interface, NAME_LIMIT};
+pub use merge::{CaptureFiles, Position};
+pub use order::ByteOrder;
+pub use writer::{PcapWriter, PcapngInterface, PcapngWriter, Precision};
+
+#[cfg(test)]
+mod tests;

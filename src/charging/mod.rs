@@ -1,10 +1,27 @@
 //! What a session is worth telling the Charging Enabler.
 
-mod evidence;
-mod record;
+pub mod cause;
 
+mod block;
+mod compose;
+mod evidence;
+mod gather;
+mod id;
+mod media;
+mod options;
+mod party;
+mod record;
+mod server;
+
+pub use crate::sip::sdp::Direction;
+pub use block::{Block, Fact, Packer};
+pub(crate) use compose::{correlation, network, parties, service};
 pub use evidence::{Confirmation, Evidence, Sight};
+pub(crate) use gather::{gather_answer, gather_invite, gather_media, product_role};
+pub use options::{ImServer, ImServerError, Options, OrphanBye};
+pub use party::PartyAddress;
 pub use record::{
-    Correlation, Direction, End, Identity, Leg, Media, Network, Parties, Party, RecordId, Revised, Role, Service,
-    ServiceKind, StopRecord, Text, Times, Trigger,
+    Correlation, End, Identity, Leg, Media, Network, Parties, Party, RecordId, Revised, Role, Service, ServiceKind,
+    StopRecord, Text, Times, Trigger,
 };
+pub use server::{Crossing, Point, Servers};

@@ -8,6 +8,7 @@ use core::time::Duration;
 use crate::charging::evidence::Evidence;
 use crate::packet::Endpoint;
 use crate::private::Private;
+use crate::sip::sdp::Direction;
 use crate::time::Timestamp;
 
 /// Bytes of a header value, unfolded, as sent.
@@ -202,16 +203,6 @@ pub struct Media {
     /// `a=file-selector` (RFC 5547) of a file transfer.
     pub file_selector: Option<Text>,
     pub direction: Direction,
-}
-
-/// Direction attribute of an m= section, from the answerer's side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Direction {
-    #[default]
-    SendReceive,
-    SendOnly,
-    ReceiveOnly,
-    Inactive,
 }
 
 /// Access and interconnection, as the signalling told it.

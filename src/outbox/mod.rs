@@ -1,1 +1,5 @@
-//! EDGE: keeps each report until the Charging Enabler has acknowledged it.
+//! Keeps each report until its Response.
+
+mod report;
+
+pub use report::{Gap, GapCause, Report};

@@ -1,9 +1,11 @@
 //! What a capture source hands to the probe.
 
+use core::fmt;
+
 use crate::time::Timestamp;
 
 /// One captured packet, borrowed from the source's buffer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Frame<'a> {
     /// Capture time, as the source stamped it.
     pub time: Timestamp,
@@ -24,6 +26,20 @@ impl Frame<'_> {
     #[must_use]
     pub fn is_cut(&self) -> bool {
         (self.bytes.len() as u64) < u64::from(self.wire_len)
+    }
+}
+
+/// The bytes are people's messages: they print as their length.
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("time", &self.time)
+            .field("link", &self.link)
+            .field("bytes", &self.bytes.len())
+            .field("wire_len", &self.wire_len)
+            .field("interface", &self.interface)
+            .field("number", &self.number)
+            .finish()
     }
 }
 

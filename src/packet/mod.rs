@@ -1,9 +1,26 @@
 //! From a captured frame to the transport payload it carries: link layers, tags, tunnels, IP, fragments.
 
 mod address;
+mod counts;
+mod esp;
+mod fragment;
 mod frame;
+mod gre;
+mod ip;
+mod layer;
+mod link;
+mod mpls;
+mod octets;
+mod peel;
+mod ppp;
 mod segment;
+mod stop;
+mod tag;
+mod transport;
+mod udp_tunnel;
 
 pub use address::{Carrier, Domain, Endpoint, Hop};
+pub use counts::{DamageCounts, FragmentCounts, PacketCounts, TunnelCounts};
 pub use frame::{Frame, InterfaceId, LinkType};
+pub use peel::{PeelLimits, Peeled, Peeler};
 pub use segment::{Segment, TcpSegment, Transport};

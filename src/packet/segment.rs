@@ -1,5 +1,7 @@
 //! What is left of a frame when every layer below the transport payload has been peeled off.
 
+use core::fmt;
+
 use super::address::Hop;
 
 /// The innermost transport unit of a frame, borrowed from it or from the fragment buffer.
@@ -11,8 +13,8 @@ pub struct Segment<'a> {
     pub cut: bool,
 }
 
-/// The transport header's say, and the payload behind it.
-#[derive(Clone, Copy, Debug)]
+/// The transport header's say, and the payload behind it. Payloads print as their length: they are people's messages.
+#[derive(Clone, Copy)]
 pub enum Transport<'a> {
     Udp(&'a [u8]),
     Tcp(TcpSegment<'a>),
@@ -21,7 +23,7 @@ pub enum Transport<'a> {
 }
 
 /// One TCP segment (RFC 9293 §3.1).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct TcpSegment<'a> {
     pub sequence: u32,
     /// Meaningful only when `ack` is set.
@@ -34,4 +36,22 @@ pub struct TcpSegment<'a> {
     pub payload: &'a [u8],
     /// Length of the payload on the wire, from the IP length: more than `payload.len()` when the capture was cut.
     pub wire_len: u32,
+}
+
+impl fmt::Debug for Transport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Udp(payload) => write!(f, "Udp({} bytes)", payload.len()),
+            Self::Tcp(segment) => segment.fmt(f),
+            Self::Sctp(chunks) => write!(f, "Sctp({} bytes)", chunks.len()),
+        }
+    }
+}
+
+impl fmt::Debug for TcpSegment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flag = |set, letter| if set { letter } else { "" };
+        let (syn, ack, fin, rst) = (flag(self.syn, "S"), flag(self.ack, "A"), flag(self.fin, "F"), flag(self.rst, "R"));
+        write!(f, "Tcp({syn}{ack}{fin}{rst} {}+{} of {} bytes)", self.sequence, self.payload.len(), self.wire_len)
+    }
 }

@@ -1,1 +1,43 @@
 //! SIP as it really is on the wire: framing, lexer, the headers that charging needs, SDP.
+//!
+//! [`Message::parse`] makes one pass over a message and keeps where things are, never copies: strict on framing and on
+//! the headers a dialog is known by (Call-ID, From and To tags, CSeq, start line), lenient on everything else. What a
+//! record does not need can never make a message fail; it is noted in [`Anomalies`]. The rest is read from single header
+//! values, on demand.
+
+mod anomaly;
+mod charging_vector;
+mod cseq;
+mod defect;
+mod feature_tag;
+pub(crate) mod framing;
+mod header;
+mod index;
+mod message;
+mod method;
+mod multipart;
+mod name_addr;
+mod parameter;
+mod reason;
+pub mod sdp;
+mod session_expires;
+mod start_line;
+mod value;
+mod via;
+
+pub use anomaly::{Anomalies, Anomaly};
+pub use charging_vector::ChargingVector;
+pub use cseq::CSeq;
+pub use defect::Defect;
+pub use feature_tag::{FeatureTag, communication_service, feature_tags, im_feature_tags, instance};
+pub use framing::{Framing, find_start, frame, is_start, keep_alive};
+pub use header::Header;
+pub use message::{Carriage, Message};
+pub use method::Method;
+pub use name_addr::{NameAddr, without_tag};
+pub use parameter::{Parameter, Parameters, parameter};
+pub use reason::Reason;
+pub use session_expires::{Refresher, SessionExpires};
+pub use start_line::StartLine;
+pub use value::{Elements, Value};
+pub use via::Via;

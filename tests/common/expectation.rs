@@ -42,7 +42,9 @@ impl Expectation {
                     if !COUNTERS.iter().any(|(known, _)| *known == name) {
                         return Err(format!("'{name}' is no counted reason"));
                     }
-                    expectation.counts.push((name.to_owned(), number.parse().map_err(|_| format!("'{word}' is no name=number"))?));
+                    expectation
+                        .counts
+                        .push((name.to_owned(), number.parse().map_err(|_| format!("'{word}' is no name=number"))?));
                 }
             } else if let Some(fields) = line.strip_prefix("- ") {
                 expectation.records.push(parse_fields(fields)?);
@@ -78,7 +80,8 @@ impl Expectation {
                 .min_by_key(|(_, record)| mismatches(wanted, record).len())
                 .map(|(at, _)| at)
                 .filter(|at| mismatches(wanted, left[*at]).len() < wanted.len());
-            let title = wanted.iter().take(3).map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join(" ");
+            let title =
+                wanted.iter().take(3).map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join(" ");
             match nearest {
                 None => _ = writeln!(out, "  missing   {title} …"),
                 Some(at) => {
@@ -133,7 +136,10 @@ pub fn broken_promises(outcome: &Outcome) -> String {
         }
         let by_bye = matches!(end.trigger, Trigger::Bye | Trigger::ByeAnswer);
         if times.detected.is_some() == by_bye {
-            _ = writeln!(out, "  broken    a time of detection is there for ends without BYE, and only for them: {title}");
+            _ = writeln!(
+                out,
+                "  broken    a time of detection is there for ends without BYE, and only for them: {title}"
+            );
         }
         if (end.trigger == Trigger::Bye) != (record.evidence.bye == Sight::Seen) && by_bye {
             _ = writeln!(out, "  broken    evidence of the BYE contradicts the trigger: {title}");
@@ -179,7 +185,9 @@ fn parse_fields(text: &str) -> Result<Vec<(String, String)>, String> {
         let (key, after) = rest.split_once(": ").ok_or_else(|| format!("'{rest}' is no 'key: value'"))?;
         let after = after.trim_start();
         let (value, tail) = match after.strip_prefix('"') {
-            Some(quoted) => quoted.split_once("\"|").or_else(|| quoted.rsplit_once('"')).ok_or("a quote is not closed")?,
+            Some(quoted) => {
+                quoted.split_once("\"|").or_else(|| quoted.rsplit_once('"')).ok_or("a quote is not closed")?
+            }
             None => after.split_once(char::is_whitespace).unwrap_or((after, "")),
         };
         if !KEYS.contains(&key) {
@@ -192,13 +200,57 @@ fn parse_fields(text: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 const KEYS: &[&str] = &[
-    "recordId", "revision", "revised", "withdrawn", "serverName", "callId", "callerTag", "calleeTag", "byeFromTag",
-    "byeToTag", "forkIndex", "inviteTime", "answerTime", "ackTime", "stopTime", "detectedTime", "duration", "trigger",
-    "causeCode", "endedBy", "terminatedBy", "reason", "from", "to", "called", "calling", "callerAgent", "calleeAgent",
-    "service", "media", "featureTags", "icid", "sessionId", "contributionId", "configured", "legs", "legCallId",
-    "node", "evidence.invite", "evidence.answer", "evidence.ack", "evidence.bye", "evidence.byeAnswer",
-    "evidence.confirmedBy", "evidence.notAtServer", "evidence.byeChallenged", "evidence.framesLost",
-    "evidence.streamGaps", "evidence.clockSteppedBack", "evidence.clockGap", "evidence.sessionExpires",
+    "recordId",
+    "revision",
+    "revised",
+    "withdrawn",
+    "serverName",
+    "callId",
+    "callerTag",
+    "calleeTag",
+    "byeFromTag",
+    "byeToTag",
+    "forkIndex",
+    "inviteTime",
+    "answerTime",
+    "ackTime",
+    "stopTime",
+    "detectedTime",
+    "duration",
+    "trigger",
+    "causeCode",
+    "endedBy",
+    "terminatedBy",
+    "reason",
+    "from",
+    "to",
+    "called",
+    "calling",
+    "callerAgent",
+    "calleeAgent",
+    "service",
+    "media",
+    "featureTags",
+    "icid",
+    "sessionId",
+    "contributionId",
+    "configured",
+    "legs",
+    "legCallId",
+    "node",
+    "evidence.invite",
+    "evidence.answer",
+    "evidence.ack",
+    "evidence.bye",
+    "evidence.byeAnswer",
+    "evidence.confirmedBy",
+    "evidence.notAtServer",
+    "evidence.byeChallenged",
+    "evidence.framesLost",
+    "evidence.streamGaps",
+    "evidence.clockSteppedBack",
+    "evidence.clockGap",
+    "evidence.sessionExpires",
 ];
 
 /// Key, wanted and got of every field that is not as wanted.
@@ -316,11 +368,24 @@ fn field(record: &StopRecord, key: &str) -> String {
 }
 
 fn summary(record: &StopRecord) -> String {
-    ["callId", "callerTag", "calleeTag", "serverName", "revision", "withdrawn", "trigger", "answerTime", "stopTime", "causeCode", "endedBy", "terminatedBy"]
-        .iter()
-        .map(|key| format!("{key}: {}", field(record, key)))
-        .collect::<Vec<_>>()
-        .join(" ")
+    [
+        "callId",
+        "callerTag",
+        "calleeTag",
+        "serverName",
+        "revision",
+        "withdrawn",
+        "trigger",
+        "answerTime",
+        "stopTime",
+        "causeCode",
+        "endedBy",
+        "terminatedBy",
+    ]
+    .iter()
+    .map(|key| format!("{key}: {}", field(record, key)))
+    .collect::<Vec<_>>()
+    .join(" ")
 }
 
 fn sight(sight: Sight) -> String {

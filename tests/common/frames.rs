@@ -30,7 +30,8 @@ pub fn udp(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u
 /// An IP packet with one TCP segment.
 pub fn tcp(source: SocketAddr, destination: SocketAddr, sequence: u32, flags: TcpFlags, payload: &[u8]) -> Vec<u8> {
     let mut packet = Vec::new();
-    let mut builder = ip_builder(source.ip(), destination.ip()).tcp(source.port(), destination.port(), sequence, 64_240);
+    let mut builder =
+        ip_builder(source.ip(), destination.ip()).tcp(source.port(), destination.port(), sequence, 64_240);
     if flags.syn {
         builder = builder.syn();
     }
@@ -106,7 +107,11 @@ pub fn fragment(packet: &[u8], mtu: usize, identification: u32) -> Vec<Vec<u8>> 
     if packet.len() <= mtu {
         return vec![packet.to_vec()];
     }
-    if is_ipv6(packet) { fragment_ipv6(packet, mtu, identification) } else { fragment_ipv4(packet, mtu, identification) }
+    if is_ipv6(packet) {
+        fragment_ipv6(packet, mtu, identification)
+    } else {
+        fragment_ipv4(packet, mtu, identification)
+    }
 }
 
 fn fragment_ipv4(packet: &[u8], mtu: usize, identification: u32) -> Vec<Vec<u8>> {
@@ -156,7 +161,8 @@ pub fn ethertype(packet: &[u8]) -> u16 {
 
 /// The Internet checksum (RFC 1071).
 pub fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum::<u32>();
+    let mut sum =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum::<u32>();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -171,8 +177,12 @@ fn set_ipv4_checksum(header: &mut [u8]) {
 
 fn ip_builder(source: IpAddr, destination: IpAddr) -> etherparse::PacketBuilderStep<etherparse::IpHeaders> {
     match (source, destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => PacketBuilder::ipv4(source.octets(), destination.octets(), TTL),
-        (IpAddr::V6(source), IpAddr::V6(destination)) => PacketBuilder::ipv6(source.octets(), destination.octets(), TTL),
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            PacketBuilder::ipv4(source.octets(), destination.octets(), TTL)
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            PacketBuilder::ipv6(source.octets(), destination.octets(), TTL)
+        }
         _ => panic!("both addresses of a packet are of one family"),
     }
 }

@@ -36,8 +36,8 @@ impl Arrow {
 
 /// Every word an arrow may carry: a misspelt one is an error, not a silently different test.
 pub const WORDS: &[&str] = &[
-    "by", "cseq", "branch", "via", "from-tag", "to-tag", "to", "sdp", "over", "iface", "vlan", "split", "stamp", "call",
-    "reason", "uri", "initial", "again", "lost",
+    "by", "cseq", "branch", "via", "from-tag", "to-tag", "to", "sdp", "over", "iface", "vlan", "split", "stamp",
+    "call", "reason", "uri", "initial", "again", "lost",
 ];
 
 /// Who of a call sends a request, whichever hosts relay it.
@@ -131,7 +131,8 @@ impl Call {
         }
         let kind = (arrow.from.clone(), arrow.to.clone(), arrow.what.clone());
         if arrow.has("again") {
-            let said = self.said.iter().rev().find(|(from, to, what, _)| (from, to, what) == (&kind.0, &kind.1, &kind.2));
+            let said =
+                self.said.iter().rev().find(|(from, to, what, _)| (from, to, what) == (&kind.0, &kind.1, &kind.2));
             return said.map(|(.., bytes)| bytes.clone()).ok_or_else(|| "nothing like this was said before".to_owned());
         }
         let mut message = if arrow.what.len() == 3 && arrow.what.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -140,7 +141,10 @@ impl Call {
             self.request(arrow, hosts)?
         };
         if !arrow.body.is_empty() {
-            message.set_body("text/plain", arrow.body.iter().flat_map(|line| format!("{line}\r\n").into_bytes()).collect());
+            message.set_body(
+                "text/plain",
+                arrow.body.iter().flat_map(|line| format!("{line}\r\n").into_bytes()).collect(),
+            );
         }
         for (how, name, value) in &arrow.headers {
             match how {
@@ -170,7 +174,12 @@ impl Call {
             .find(|sent| !own && sent.method == method && sent.by == by && sent.to == arrow.from)
             .filter(|sent| wanted.is_none_or(|cseq| cseq == sent.cseq))
             .cloned();
-        let invite = self.sent.iter().rev().find(|sent| sent.method == "INVITE" && sent.from == arrow.from && sent.to == arrow.to).cloned();
+        let invite = self
+            .sent
+            .iter()
+            .rev()
+            .find(|sent| sent.method == "INVITE" && sent.from == arrow.from && sent.to == arrow.to)
+            .cloned();
         let mut from_tag = self.tags[side].clone();
         let mut to_tag = if self.in_dialog(&method, initial) { self.tags[1 - side].clone() } else { None };
         let mut vias = Vec::new();

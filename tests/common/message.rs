@@ -95,7 +95,9 @@ pub fn sdp(kind: &str, at: SocketAddr, user: &str) -> Result<Vec<u8>, String> {
     let address = at.ip();
     let family = if at.is_ipv6() { "IP6" } else { "IP4" };
     let uri_host = if at.is_ipv6() { format!("[{address}]") } else { address.to_string() };
-    let head = format!("v=0\r\no={user} 2890844526 2890844526 IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n");
+    let head = format!(
+        "v=0\r\no={user} 2890844526 2890844526 IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n"
+    );
     let audio = "m=audio 49170 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
     let msrp = |port: u16| {
         format!(
@@ -109,7 +111,9 @@ pub fn sdp(kind: &str, at: SocketAddr, user: &str) -> Result<Vec<u8>, String> {
         "audio" => audio.to_owned(),
         "both" => format!("{audio}{}", msrp(2855)),
         "audio+refused" => format!("{audio}{}", msrp(0)),
-        "file" => format!("{}a=sendonly\r\na=file-selector:name:\"photo.jpg\" type:image/jpeg size:4092\r\n", msrp(2855)),
+        "file" => {
+            format!("{}a=sendonly\r\na=file-selector:name:\"photo.jpg\" type:image/jpeg size:4092\r\n", msrp(2855))
+        }
         other => return Err(format!("no session description is called '{other}'")),
     };
     Ok(format!("{head}{media}").into_bytes())

@@ -41,7 +41,8 @@ pub const EVERY: [Noise; 12] = [
 
 /// An IP packet of this kind between hosts of a network of their own; for [`Noise::RandomBytes`] any bytes at all.
 pub fn packet(kind: Noise, rng: &mut Rng) -> Vec<u8> {
-    let client = SocketAddr::from((Ipv4Addr::new(10, 9, 0, rng.below(250) as u8 + 1), 20_000 + rng.below(20_000) as u16));
+    let client =
+        SocketAddr::from((Ipv4Addr::new(10, 9, 0, rng.below(250) as u8 + 1), 20_000 + rng.below(20_000) as u16));
     let server = |port: u16| SocketAddr::from((Ipv4Addr::new(10, 9, 1, 1), port));
     let data = TcpFlags { push: true, acknowledge: Some(1), ..Default::default() };
     match kind {

@@ -12,7 +12,13 @@ use self::core::{Output, Probe};
 /// An owned [`Input`]: what a test feeds.
 #[derive(Clone, Debug)]
 pub enum TestInput {
-    Frame { time: Timestamp, link: LinkType, bytes: Vec<u8>, wire_len: u32, interface: u16 },
+    Frame {
+        time: Timestamp,
+        link: LinkType,
+        bytes: Vec<u8>,
+        wire_len: u32,
+        interface: u16,
+    },
     Tick(Timestamp),
     Loss(Loss),
     End,
@@ -86,7 +92,11 @@ pub fn run(options: Options, inputs: impl IntoIterator<Item = TestInput>) -> Out
 impl Outcome {
     fn keep(&mut self, record: StopRecord) {
         let id = record.record_id;
-        let latest = self.last.range((id, 0)..=(id, u32::MAX)).next_back().map(|((_, occurrence), last)| (*occurrence, last.revision));
+        let latest = self
+            .last
+            .range((id, 0)..=(id, u32::MAX))
+            .next_back()
+            .map(|((_, occurrence), last)| (*occurrence, last.revision));
         let occurrence = match latest {
             None => 0,
             Some((occurrence, revision)) if record.revision > revision => occurrence,

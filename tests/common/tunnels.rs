@@ -16,10 +16,17 @@ pub enum Layer {
     /// Label stack, outermost first; the S bit is set on the last.
     Mpls(Vec<u32>),
     /// Ethernet over MPLS, with or without a control word.
-    Pseudowire { label: u32, control_word: bool },
+    Pseudowire {
+        label: u32,
+        control_word: bool,
+    },
     Pppoe(u16),
     /// GRE with IP (or MPLS) inside, and any of its optional fields.
-    Gre { checksum: bool, key: Option<u32>, sequence: bool },
+    Gre {
+        checksum: bool,
+        key: Option<u32>,
+        sequence: bool,
+    },
     /// GRE with Ethernet inside (0x6558).
     GreEthernet,
     Erspan1,
@@ -28,13 +35,26 @@ pub enum Layer {
     Erspan3(u16, bool),
     Vxlan(u32),
     /// VNI, words of options, and whether Ethernet (else IP) is inside.
-    Geneve { vni: u32, option_words: u8, ethernet: bool },
+    Geneve {
+        vni: u32,
+        option_words: u8,
+        ethernet: bool,
+    },
     /// TEID, and whether a sequence number and the PDU session container of 5G are there.
-    GtpU { teid: u32, sequence: bool, extension: bool },
+    GtpU {
+        teid: u32,
+        sequence: bool,
+        extension: bool,
+    },
     /// 4in4, 6in4, 4in6, 6in6: as the inner and outer families say.
     IpInIp,
     /// ESP with NULL encryption. Transport mode keeps the packet's own IP header.
-    EspNull { spi: u32, icv: usize, tunnel: bool, udp: bool },
+    EspNull {
+        spi: u32,
+        icv: usize,
+        tunnel: bool,
+        udp: bool,
+    },
     /// IP fragments of the packet as it is at this point.
     Fragment(usize),
 }
@@ -94,7 +114,12 @@ impl Encapsulation {
             Layer::Pppoe(session) => pppoe(*session, unit),
             Layer::Gre { checksum, key, sequence } => {
                 let key = key.map(|key| key + turned);
-                network(frames::ip(from, to, 47, &gre(unit.ethertype, *checksum, key, sequence.then_some(serial), &unit.bytes)))
+                network(frames::ip(
+                    from,
+                    to,
+                    47,
+                    &gre(unit.ethertype, *checksum, key, sequence.then_some(serial), &unit.bytes),
+                ))
             }
             Layer::GreEthernet => {
                 network(frames::ip(from, to, 47, &gre(0x6558, false, Some(77 + turned), None, &ethernet(unit, back))))
@@ -183,7 +208,16 @@ impl Encapsulation {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn esp_null(&self, packet: &[u8], spi: u32, serial: u32, icv: usize, tunnel: bool, udp: bool, back: bool) -> Vec<u8> {
+    fn esp_null(
+        &self,
+        packet: &[u8],
+        spi: u32,
+        serial: u32,
+        icv: usize,
+        tunnel: bool,
+        udp: bool,
+        back: bool,
+    ) -> Vec<u8> {
         let header = if is_ipv6(packet) { 40 } else { 20 };
         let (inner, next_header) = if tunnel {
             (packet, if is_ipv6(packet) { 41 } else { 4 })

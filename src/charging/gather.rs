@@ -1,0 +1,184 @@
+//! What is kept of an INVITE and of its answer.
+
+use super::block::{Fact, Packer};
+use super::compose::pack_node;
+use super::record::{Media, Role};
+use crate::packet::Endpoint;
+use crate::sip::{
+    ChargingVector, Header, Message, StartLine, communication_service, feature_tags, instance, without_tag,
+};
+
+/// Most values kept of a header that may come many times.
+const MAX_VALUES: usize = 4;
+/// Most m= sections kept.
+const MAX_MEDIA: usize = 8;
+
+/// What a message told of the service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gathered {
+    /// It has a session description.
+    pub(crate) sdp: bool,
+    /// Its session description has MSRP with a port, or it shows an IM feature tag.
+    pub(crate) messaging: bool,
+}
+
+/// Adds what an INVITE tells and the packer does not have yet. Its SDP is an offer and is not kept.
+pub(crate) fn gather_invite(
+    packer: &mut Packer,
+    invite: &Message<'_>,
+    node: Option<Endpoint>,
+    correlation_header: Option<&str>,
+) -> Gathered {
+    let kept = |packer: &mut Packer, fact, header| {
+        packer.push_new(fact, invite.first(header).as_ref().map(|value| value.unfold()).as_deref());
+    };
+    if let Some(from) = invite.first(Header::From) {
+        packer.push_new(Fact::From, [&*without_tag(&from.unfold())]);
+    }
+    if let Some(to) = invite.first(Header::To) {
+        packer.push_new(Fact::To, [&*without_tag(&to.unfold())]);
+    }
+    if let StartLine::Request { uri, .. } = invite.start() {
+        packer.push_new(Fact::RequestUri, [uri]);
+    }
+    list(packer, Fact::CallerAsserted, invite, Header::PAssertedIdentity);
+    kept(packer, Fact::ServedUser, Header::PServedUser);
+    kept(packer, Fact::CallerAgent, Header::UserAgent);
+    packer.push_new(Fact::CallerInstance, instance(invite).as_deref());
+    packer.push_new(Fact::CommunicationService, communication_service(invite).as_deref());
+    kept(packer, Fact::Priority, Header::ResourcePriority);
+    kept(packer, Fact::Priority, Header::Priority);
+    list(packer, Fact::CallerAccess, invite, Header::PAccessNetworkInfo);
+    kept(packer, Fact::Cellular, Header::CellularNetworkInfo);
+    kept(packer, Fact::Visited, Header::PVisitedNetworkId);
+    kept(packer, Fact::ChargingFunctions, Header::PChargingFunctionAddresses);
+    charging_vector(packer, invite);
+    keys(packer, invite, correlation_header);
+    if let Some(node) = node {
+        let (bytes, len) = pack_node(node);
+        packer.push_new(Fact::Node, bytes.get(..len));
+    }
+    Gathered { sdp: !invite.body().is_empty() && invite.sdp().is_some(), messaging: tags(packer, invite) }
+}
+
+/// Adds what a 2xx to an INVITE tells and the packer does not have yet. With `answers`, its SDP is the answer of an
+/// offer, and is kept.
+pub(crate) fn gather_answer(
+    packer: &mut Packer,
+    answer: &Message<'_>,
+    answers: bool,
+    correlation_header: Option<&str>,
+) -> Gathered {
+    list(packer, Fact::CalleeAsserted, answer, Header::PAssertedIdentity);
+    let agent = answer.first(Header::Server).or_else(|| answer.first(Header::UserAgent));
+    packer.push_new(Fact::CalleeAgent, agent.as_ref().map(|value| value.unfold()).as_deref());
+    packer.push_new(Fact::CalleeInstance, instance(answer).as_deref());
+    packer.push_new(Fact::CommunicationService, communication_service(answer).as_deref());
+    list(packer, Fact::CalleeAccess, answer, Header::PAccessNetworkInfo);
+    charging_vector(packer, answer);
+    keys(packer, answer, correlation_header);
+    let mut gathered = Gathered { sdp: false, messaging: tags(packer, answer) };
+    if answers {
+        let media = gather_media(packer, answer);
+        gathered.sdp = media.sdp;
+        gathered.messaging |= media.messaging;
+    }
+    gathered
+}
+
+/// Adds the media of an answered session description, unless the packer has some.
+pub(crate) fn gather_media(packer: &mut Packer, answer: &Message<'_>) -> Gathered {
+    let mut gathered = Gathered::default();
+    let Some(sdp) = answer.sdp() else { return gathered };
+    gathered.sdp = true;
+    let had_media = packer.has(Fact::Media);
+    let mut packed = Vec::new();
+    for section in sdp.media().take(MAX_MEDIA) {
+        gathered.messaging |= section.port != 0 && section.kind.eq_ignore_ascii_case(b"message");
+        if !had_media {
+            packed.clear();
+            Media::pack(&section, &mut packed);
+            packer.push(Fact::Media, &packed);
+        }
+    }
+    gathered
+}
+
+/// What the product tokens of a sender say it is: OMA SIMPLE IM names them `IM-serv/` and `IM-client/`.
+pub(crate) fn product_role(agent: &[u8]) -> Role {
+    let mut tokens = agent.split(|byte| byte.is_ascii_whitespace());
+    tokens
+        .find_map(|token| {
+            let is = |product: &[u8]| token.get(..product.len()).is_some_and(|head| head.eq_ignore_ascii_case(product));
+            match () {
+                () if is(b"IM-serv/") => Some(Role::ImServer),
+                () if is(b"IM-client/") => Some(Role::ImClient),
+                () => None,
+            }
+        })
+        .unwrap_or_default()
+}
+
+fn list(packer: &mut Packer, fact: Fact, message: &Message<'_>, header: Header) {
+    if packer.has(fact) {
+        return;
+    }
+    for element in message.all(header).flat_map(|value| value.elements()).take(MAX_VALUES) {
+        packer.push(fact, &element.unfold());
+    }
+}
+
+/// RFC 7315 §5.6, TS 24.229: `term-ioi` stands in responses, and in requests of transit networks.
+fn charging_vector(packer: &mut Packer, message: &Message<'_>) {
+    let Some(value) = message.first(Header::PChargingVector) else { return };
+    let vector = ChargingVector::read(value.raw());
+    packer
+        .push_new(Fact::Icid, vector.icid)
+        .push_new(Fact::IcidGeneratedAt, vector.generated_at)
+        .push_new(Fact::OriginatingIoi, vector.originating_ioi)
+        .push_new(Fact::TerminatingIoi, vector.terminating_ioi)
+        .push_new(Fact::TransitIoi, vector.transit_ioi)
+        .push_new(Fact::RelatedIcid, vector.related_icid);
+}
+
+fn keys(packer: &mut Packer, message: &Message<'_>, correlation_header: Option<&str>) {
+    for (fact, header) in [
+        (Fact::SessionId, Header::SessionId),
+        (Fact::ContributionId, Header::ContributionId),
+        (Fact::ConversationId, Header::ConversationId),
+        (Fact::InReplyToContributionId, Header::InReplyToContributionId),
+    ] {
+        if let Some(value) = message.first(header) {
+            packer.push_new(fact, [&*value.unfold()]);
+        }
+    }
+    if let Some(value) = correlation_header.and_then(|name| message.custom(name.as_bytes())) {
+        packer.push_new(Fact::Configured, [&*value.unfold()]);
+    }
+}
+
+/// Adds the IM feature tags, and says whether there are any.
+fn tags(packer: &mut Packer, message: &Message<'_>) -> bool {
+    let keep = !packer.has(Fact::FeatureTag);
+    let mut messaging = false;
+    for tag in feature_tags(message).filter(|tag| tag.is_im()).take(MAX_VALUES) {
+        messaging = true;
+        if keep {
+            packer.push(Fact::FeatureTag, tag.text());
+        }
+    }
+    messaging
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn product_tokens_tell_the_role() {
+        assert_eq!(product_role(b"IM-client/OMA1.0 Acme/3"), Role::ImClient);
+        assert_eq!(product_role(b"Acme/3 im-serv/OMA2.0"), Role::ImServer);
+        assert_eq!(product_role(b"Acme IM-server"), Role::Unspecified);
+        assert_eq!(product_role(b""), Role::Unspecified);
+    }
+}

@@ -1,0 +1,85 @@
+//! The options about charging, shared by every command that runs a probe.
+
+use core::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::charging::{ImServer, Options, OrphanBye};
+
+/// What is charged, and how.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Charging")]
+pub struct ChargingArgs {
+    /// An IM Server; with one, only its hops count, and sessions that never touch one are not charged. Repeatable
+    #[arg(long, value_name = "[NAME=]ADDR[/PREFIX][:PORT]")]
+    im_server: Vec<ImServer>,
+
+    /// Messages out of order by at most this much give the same records
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = duration)]
+    reorder: Duration,
+
+    /// What becomes of a BYE whose dialog was never seen
+    #[arg(long, value_enum, default_value_t = OrphanByeArg::Answered)]
+    orphan_bye: OrphanByeArg,
+
+    /// A session without any message for this long has ended
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    max_session: Duration,
+
+    /// Charge only this kind of session
+    #[arg(long, value_enum)]
+    only: Option<OnlyArg>,
+
+    /// Merge the leg into and the leg out of one IM Server into one record (TS 32.260)
+    #[arg(long)]
+    one_charging_session: bool,
+
+    /// A header that correlates legs, such as X-CID
+    #[arg(long, value_name = "NAME")]
+    correlation_header: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OrphanByeArg {
+    /// It makes a record when a 2xx answers it within 32 s
+    Answered,
+    /// It always makes a record
+    All,
+    /// It never does
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnlyArg {
+    /// Sessions with MSRP or an IM feature tag, and those whose service is unknown
+    Im,
+}
+
+impl ChargingArgs {
+    /// The options of the core.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        Options {
+            reorder: self.reorder,
+            orphan_bye: match self.orphan_bye {
+                OrphanByeArg::Answered => OrphanBye::Answered,
+                OrphanByeArg::All => OrphanBye::All,
+                OrphanByeArg::Never => OrphanBye::Never,
+            },
+            max_session: self.max_session,
+            im_servers: self.im_server.clone(),
+            only_im: matches!(self.only, Some(OnlyArg::Im)),
+            one_charging_session: self.one_charging_session,
+            correlation_header: self.correlation_header.clone(),
+            ..Options::default()
+        }
+    }
+}
+
+/// A span of time such as `200ms`, `30s` or `24h`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
+    humantime::parse_duration(text)
+}

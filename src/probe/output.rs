@@ -1,0 +1,25 @@
+//! What the core gives.
+
+use crate::charging::StopRecord;
+use crate::packet::InterfaceId;
+use crate::time::Timestamp;
+
+/// One output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A session ended, or what was said of one has changed.
+    Record(Box<StopRecord>),
+    /// Something that an operator may want to know.
+    Note(Note),
+}
+
+/// An anomaly of the input. Notes are for people: nothing is decided by them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The capture clock stepped back; what the frame brought was given the highest time seen.
+    ClockSteppedBack { interface: InterfaceId, from: Timestamp, to: Timestamp },
+    /// Capture time jumped forward, and enough frames agree that it did.
+    ClockGap { interface: InterfaceId, from: Timestamp, to: Timestamp },
+    /// Open sessions were dropped at the bound of the table.
+    SessionsEvicted { total: u64 },
+}

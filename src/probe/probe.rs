@@ -1,0 +1,151 @@
+//! One Tap and one Ledger, on one thread.
+
+use std::collections::VecDeque;
+
+use super::clock::Clock;
+use super::counts::Counts;
+use super::input::{Input, Loss};
+use super::ledger::Ledger;
+use super::output::{Note, Output};
+use super::tap::Tap;
+use crate::charging::Options;
+use crate::packet::{Frame, InterfaceId, LinkType};
+use crate::session::Lost;
+use crate::time::Timestamp;
+
+/// Notes that wait to be pulled. Past it the oldest is dropped: the counters have it all the same.
+const MAX_NOTES: usize = 1024;
+
+/// The whole core: fed inputs, pulled for outputs.
+///
+/// Feed one input, then pull [`Probe::poll`] until it gives nothing. Nothing happens in between: no clock runs, and the
+/// same inputs give the same outputs on every machine.
+///
+/// ```
+/// # use tolltap::probe::{Input, Options, Output, Probe};
+/// let mut probe = Probe::new(Options::default());
+/// # let inputs: Vec<Input<'_>> = vec![];
+/// for input in inputs.into_iter().chain([Input::End]) {
+///     probe.handle(input);
+///     while let Some(output) = probe.poll() {
+///         if let Output::Record(record) = output {
+///             println!("{} ended at {}", record.record_id, record.times.stop);
+///         }
+///     }
+/// }
+/// ```
+pub struct Probe {
+    clock: Clock,
+    tap: Tap,
+    ledger: Ledger,
+    notes: VecDeque<Note>,
+    counts: Counts,
+    evicted_sessions: u64,
+}
+
+impl Probe {
+    /// A probe that has seen nothing.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            clock: Clock::new(options.reorder),
+            tap: Tap::new(),
+            ledger: Ledger::new(options),
+            notes: VecDeque::new(),
+            counts: Counts::default(),
+            evicted_sessions: 0,
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, input: Input<'_>) {
+        match input {
+            Input::Frame(frame) => self.frame(&frame),
+            Input::Tick(time) => {
+                self.clock.tick(time);
+                let now = self.clock.now();
+                self.ledger.advance(now);
+                self.tap.tick(now, &nothing(now), &mut self.ledger);
+            }
+            Input::Loss(loss) => self.loss(&loss),
+            Input::End => {
+                self.tap.end(&nothing(self.clock.now()), &mut self.ledger);
+                self.ledger.end();
+            }
+        }
+        self.note_evictions();
+    }
+
+    /// The next output, if there is one.
+    #[must_use]
+    pub fn poll(&mut self) -> Option<Output> {
+        if let Some(record) = self.ledger.pop() {
+            return Some(Output::Record(record));
+        }
+        self.notes.pop_front().map(Output::Note)
+    }
+
+    /// When a [`Input::Tick`] would next change something, if no frame comes.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        [self.tap.next_timeout(), self.ledger.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// Every counter, as of now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let (packet, stream, sip) = self.tap.counts();
+        Counts { packet: *packet, stream: *stream, sip: *sip, session: self.ledger.counts(), ..self.counts }
+    }
+
+    /// Dialogs and attempts that are kept at the moment.
+    #[must_use]
+    pub fn dialogs(&self) -> usize {
+        self.ledger.dialogs()
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) {
+        let before = self.clock.now();
+        let reading = self.clock.read(frame.interface, frame.time);
+        if reading.stepped_back {
+            self.counts.clock_steps += 1;
+            self.ledger.lost(Lost::ClockStep, frame.time, before, 1);
+            self.note(Note::ClockSteppedBack { interface: frame.interface, from: before, to: frame.time });
+        }
+        let now = self.clock.now();
+        if let Some(from) = reading.gap_from {
+            self.counts.clock_gaps += 1;
+            self.ledger.lost(Lost::ClockGap, from, now, 1);
+            self.note(Note::ClockGap { interface: frame.interface, from, to: now });
+        }
+        if now != before {
+            self.ledger.advance(now);
+        }
+        self.tap.frame(reading.time, now, frame, &mut self.ledger);
+    }
+
+    fn loss(&mut self, loss: &Loss) {
+        self.counts.frames_lost = self.counts.frames_lost.saturating_add(loss.count);
+        self.ledger.lost(Lost::Frames, loss.from, loss.to, loss.count);
+    }
+
+    fn note(&mut self, note: Note) {
+        if self.notes.len() == MAX_NOTES {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(note);
+    }
+
+    fn note_evictions(&mut self) {
+        let total = self.ledger.evicted_sessions();
+        if total != self.evicted_sessions {
+            self.evicted_sessions = total;
+            self.note(Note::SessionsEvicted { total });
+        }
+    }
+}
+
+/// What stands for a frame where time alone brings messages.
+fn nothing(now: Timestamp) -> Frame<'static> {
+    Frame { time: now, link: LinkType::RawIp, bytes: &[], wire_len: 0, interface: InterfaceId::default(), number: 0 }
+}

@@ -1,0 +1,126 @@
+//! The reader's side: from frames to sightings. It owns the streams, by inner address.
+
+use super::counts::SipCounts;
+use super::sighting::{Sighting, Sink};
+use crate::packet::{Carrier, Frame, Hop, PacketCounts, PeelLimits, Peeled, Peeler, Transport};
+use crate::sip::{Carriage, Message, framing};
+use crate::stream::{Delivery, StreamCounts, StreamLimits, Streams};
+use crate::time::Timestamp;
+
+/// Ports on which compressed SIP and keep-alives are counted for what they are; everywhere else such bytes are noise.
+const SIP_PORTS: [u16; 2] = [5060, 5061];
+
+/// Takes frames and finds the SIP messages in them.
+///
+/// Invariant: what a Tap sees of a frame depends on the frames of the same addresses before it, and on nothing else; so
+/// frames may be shared out over Taps by their innermost addresses.
+pub(crate) struct Tap {
+    peeler: Peeler,
+    streams: Streams,
+    sip: SipCounts,
+}
+
+impl Tap {
+    pub(crate) fn new() -> Self {
+        Self {
+            peeler: Peeler::new(PeelLimits::default()),
+            streams: Streams::new(StreamLimits::default()),
+            sip: SipCounts::default(),
+        }
+    }
+
+    /// Takes one frame. `time` is what its messages are stamped with, `now` the clock, which ages what is kept.
+    pub(crate) fn frame(&mut self, time: Timestamp, now: Timestamp, frame: &Frame<'_>, sink: &mut impl Sink) {
+        let Self { peeler, streams, sip } = self;
+        let Peeled::Segment(segment) = peeler.peel(now, frame) else { return };
+        let hop = &segment.hop;
+        match segment.transport {
+            Transport::Udp(payload) if framing::is_start(payload) => {
+                let carriage = if segment.cut { Carriage::CutDatagram } else { Carriage::Datagram };
+                let place = Place { frame, hop: *hop, carrier: Carrier::Udp, time };
+                read(sip, &place, payload, carriage, sink);
+            }
+            Transport::Udp(payload) => count_other(sip, hop, payload),
+            Transport::Tcp(tcp) => {
+                streams.tcp(now, hop, &tcp, segment.cut, &mut |delivery| deliver(sip, frame, delivery, sink));
+            }
+            Transport::Sctp(chunks) => {
+                streams.sctp(now, hop, chunks, segment.cut, &mut |delivery| deliver(sip, frame, delivery, sink));
+            }
+        }
+    }
+
+    /// Capture time has passed without a frame.
+    pub(crate) fn tick(&mut self, now: Timestamp, frame: &Frame<'_>, sink: &mut impl Sink) {
+        self.peeler.expire(now);
+        let Self { streams, sip, .. } = self;
+        streams.tick(now, &mut |delivery| deliver(sip, frame, delivery, sink));
+    }
+
+    /// No more frames: what waits behind holes is read.
+    pub(crate) fn end(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
+        let Self { streams, sip, .. } = self;
+        streams.finish(&mut |delivery| deliver(sip, frame, delivery, sink));
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
+        [self.peeler.next_expiry(), self.streams.next_timeout()].into_iter().flatten().min()
+    }
+
+    pub(crate) fn counts(&self) -> (&PacketCounts, &StreamCounts, &SipCounts) {
+        (self.peeler.counts(), self.streams.counts(), &self.sip)
+    }
+}
+
+/// Where and when a message was seen.
+struct Place<'a> {
+    frame: &'a Frame<'a>,
+    hop: Hop,
+    carrier: Carrier,
+    time: Timestamp,
+}
+
+fn deliver(sip: &mut SipCounts, frame: &Frame<'_>, delivery: Delivery<'_>, sink: &mut impl Sink) {
+    match delivery {
+        Delivery::Message(message) => {
+            // A WebSocket message (RFC 7118 §5) and an SCTP user message (RFC 4168 §5.1) end with the transport's own mark.
+            let carriage = if message.carrier == Carrier::Tcp { Carriage::Stream } else { Carriage::Datagram };
+            let place = Place { frame, hop: message.hop, carrier: message.carrier, time: message.time };
+            read(sip, &place, message.bytes, carriage, sink);
+        }
+        Delivery::Gap(gap) => sink.gap(gap.time),
+    }
+}
+
+fn read(sip: &mut SipCounts, place: &Place<'_>, bytes: &[u8], carriage: Carriage, sink: &mut impl Sink) {
+    let message = match Message::parse(bytes, carriage) {
+        Ok(message) => message,
+        Err(defect) => {
+            sip.drop(defect);
+            return;
+        }
+    };
+    sip.count(message.start());
+    sip.odd += u64::from(!message.anomalies().is_empty());
+    sink.sighting(&Sighting {
+        time: place.time,
+        source: place.frame.interface,
+        ordinal: place.frame.number,
+        hop: place.hop,
+        carrier: place.carrier,
+        message,
+    });
+}
+
+/// Datagrams on the SIP ports that are no messages.
+fn count_other(sip: &mut SipCounts, hop: &Hop, payload: &[u8]) {
+    if !SIP_PORTS.contains(&hop.source.port) && !SIP_PORTS.contains(&hop.destination.port) {
+        return;
+    }
+    match payload.first() {
+        // RFC 3320 §7: a SigComp message begins with five one bits.
+        Some(0xf8..) => sip.opaque += 1,
+        None | Some(b'\r' | b'\n' | 0) => sip.keep_alives += 1,
+        Some(_) => {}
+    }
+}

@@ -1,0 +1,219 @@
+//! One dialog at one charging point: what was seen of it so far.
+
+use super::ending::Ending;
+use crate::charging::{Block, Confirmation, Fact, Party, Point};
+use crate::time::Timestamp;
+
+/// Place of a dialog in its table.
+pub(crate) type Place = u32;
+/// No place.
+pub(crate) const NOWHERE: Place = u32::MAX;
+
+/// The earliest time at which something was seen, if it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment(Timestamp);
+
+impl Moment {
+    pub(crate) const NEVER: Self = Self(Timestamp::MAX);
+
+    pub(crate) fn get(self) -> Option<Timestamp> {
+        (self.0 != Timestamp::MAX).then_some(self.0)
+    }
+
+    pub(crate) fn is_some(self) -> bool {
+        self.0 != Timestamp::MAX
+    }
+
+    /// Seen at this time too: the earlier one stays, whatever the order in which a mirror delivered them.
+    pub(crate) fn at(&mut self, time: Timestamp) {
+        self.0 = self.0.min(time);
+    }
+}
+
+/// A side of a dialog, by the order of its tags in the block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The caller, once known; before that, whoever was seen first.
+    First,
+    Second,
+}
+
+impl Side {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What was seen of a dialog, as single bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks(u16);
+
+impl Marks {
+    /// The first side sent the initial INVITE.
+    pub(crate) const CALLER_KNOWN: Self = Self(1);
+    pub(crate) const INVITE: Self = Self(1 << 1);
+    pub(crate) const PROVISIONAL: Self = Self(1 << 2);
+    /// A final answer above 2xx to the initial INVITE.
+    pub(crate) const FAILED: Self = Self(1 << 3);
+    pub(crate) const CANCELLED: Self = Self(1 << 4);
+    /// Another entry stands for an answered branch of this attempt.
+    pub(crate) const ANSWERED: Self = Self(1 << 5);
+    /// A request or answer inside the dialog, other than BYE and ACK.
+    pub(crate) const IN_DIALOG: Self = Self(1 << 6);
+    /// An answered SDP had MSRP, or an IM feature tag was shown.
+    pub(crate) const MESSAGING: Self = Self(1 << 7);
+    /// An answered SDP was seen.
+    pub(crate) const MEDIA: Self = Self(1 << 8);
+    /// The INVITE carried an SDP offer.
+    pub(crate) const OFFER: Self = Self(1 << 9);
+    /// Something that the first (second) side sent was captured.
+    pub(crate) const FIRST_HEARD: Self = Self(1 << 10);
+    pub(crate) const SECOND_HEARD: Self = Self(1 << 11);
+
+    pub(crate) fn set(&mut self, marks: Self) {
+        self.0 |= marks.0;
+    }
+
+    pub(crate) fn clear(&mut self, marks: Self) {
+        self.0 &= !marks.0;
+    }
+
+    pub(crate) fn has(self, marks: Self) -> bool {
+        self.0 & marks.0 == marks.0
+    }
+}
+
+/// One dialog, or one attempt at one.
+///
+/// Invariants: the block has a Call-ID and a first tag; without a second tag the entry is an attempt, which is never
+/// confirmed and never has an ending. With [`Marks::CALLER_KNOWN`] the first tag is the caller's. Times are capture
+/// times; [`Moment`]s only ever move earlier, the others only later, so that the order of arrival decides nothing.
+pub(crate) struct Dialog {
+    pub(crate) block: Block,
+    /// Hash of the Call-ID, kept for the index.
+    pub(crate) hash: u64,
+    /// Place of the next dialog with this hash.
+    pub(crate) next: Place,
+    /// Rank by age, for eviction and for fork order among equal times.
+    pub(crate) ordinal: u64,
+    pub(crate) point: Point,
+    pub(crate) confirmed_by: Confirmation,
+    pub(crate) marks: Marks,
+    /// Status of the latest failure of an attempt.
+    pub(crate) status: u16,
+    /// CSeq of the INVITE that was or may be answered; `None` while only later traffic was seen.
+    pub(crate) invite_cseq: Option<u32>,
+    /// Highest CSeq of each side.
+    pub(crate) highest_cseq: [u32; 2],
+    pub(crate) invite: Moment,
+    pub(crate) answer: Moment,
+    pub(crate) ack: Moment,
+    /// Time of the message that made this entry.
+    pub(crate) joined: Timestamp,
+    /// Latest message of the dialog: what silence is measured from.
+    pub(crate) last_message: Timestamp,
+    /// Latest message that shows both sides well: an answer that is no failure, or an ACK.
+    pub(crate) last_good: Timestamp,
+    /// Latest 2xx that set or cleared the session timer, and its interval in seconds; 0 is none.
+    pub(crate) refreshed: Timestamp,
+    pub(crate) session_expires: u32,
+    /// Earliest time at which an entry of the deadline queue will look at this dialog.
+    pub(crate) queued: Timestamp,
+    /// What was seen of its end; only a dialog that is ending has one.
+    pub(crate) ending: Option<Box<Ending>>,
+}
+
+impl Dialog {
+    pub(crate) fn call_id(&self) -> &[u8] {
+        self.block.first(Fact::CallId).unwrap_or_default()
+    }
+
+    /// Call-ID, first tag and second tag, in one pass over the head of the block.
+    pub(crate) fn key(&self) -> (&[u8], &[u8], Option<&[u8]>) {
+        let mut fields = self.block.fields();
+        let call_id = fields.next().map_or(&[][..], |field| field.1);
+        let first = fields.next().map_or(&[][..], |field| field.1);
+        let second = fields.next().filter(|field| field.0 == Fact::SecondTag).map(|field| field.1);
+        (call_id, first, second)
+    }
+
+    pub(crate) fn is_attempt(&self) -> bool {
+        self.key().2.is_none()
+    }
+
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.confirmed_by != Confirmation::None
+    }
+
+    pub(crate) fn caller_known(&self) -> bool {
+        self.marks.has(Marks::CALLER_KNOWN)
+    }
+
+    /// The first sight that confirms stays; an answer is better evidence than any other and replaces it.
+    pub(crate) fn confirm(&mut self, by: Confirmation) {
+        if self.confirmed_by == Confirmation::None || by == Confirmation::Answer {
+            self.confirmed_by = by;
+        }
+    }
+
+    /// A message of this dialog, sent by this side.
+    pub(crate) fn heard(&mut self, side: Side, time: Timestamp) {
+        self.last_message = self.last_message.max(time);
+        self.marks.set(match side {
+            Side::First => Marks::FIRST_HEARD,
+            Side::Second => Marks::SECOND_HEARD,
+        });
+    }
+
+    pub(crate) fn was_heard(&self, side: Side) -> bool {
+        self.marks.has(match side {
+            Side::First => Marks::FIRST_HEARD,
+            Side::Second => Marks::SECOND_HEARD,
+        })
+    }
+
+    /// Who a side is.
+    pub(crate) fn party(&self, side: Side) -> Party {
+        match side {
+            _ if !self.caller_known() => Party::Unspecified,
+            Side::First => Party::Caller,
+            Side::Second => Party::Callee,
+        }
+    }
+
+    /// When the session began, as far as is known.
+    pub(crate) fn start(&self) -> Timestamp {
+        self.answer.get().or(self.ack.get()).or(self.invite.get()).unwrap_or(self.joined)
+    }
+
+    pub(crate) fn ending(&mut self) -> &mut Ending {
+        self.ending.get_or_insert_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_small() {
+        assert!(size_of::<Dialog>() <= 160, "{}", size_of::<Dialog>());
+    }
+
+    #[test]
+    fn a_moment_only_moves_earlier() {
+        let mut moment = Moment::NEVER;
+        assert_eq!(moment.get(), None);
+        moment.at(Timestamp::from_nanos(7));
+        moment.at(Timestamp::from_nanos(9));
+        moment.at(Timestamp::from_nanos(5));
+        assert_eq!(moment.get(), Some(Timestamp::from_nanos(5)));
+    }
+}

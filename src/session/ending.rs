@@ -1,0 +1,328 @@
+//! What was seen of the end of a dialog, and what follows from it.
+
+use core::time::Duration;
+
+use super::dialog::{Dialog, Marks, Moment, Side};
+use crate::charging::{Confirmation, Crossing, Options, OrphanBye, Party, Role, Trigger, cause};
+
+use crate::time::Timestamp;
+
+/// How long an answer may take: 64·T1 (RFC 3261 §17.1.1.2 and §17.1.2.2), timers B, F and H.
+pub(crate) const TRANSACTION: Duration = Duration::from_secs(32);
+
+/// How long a callee waits for the ACK before it gives up with a BYE of its own: 64·T1, and T2 for the BYE to arrive.
+const ACK_WAIT: Duration = Duration::from_secs(36);
+
+/// What was seen of the end of a dialog.
+///
+/// Invariant: everything here is a fact that does not depend on the order of arrival; what follows from the facts is
+/// worked out anew by [`conclude`] whenever one is added, and reported when it differs from what was told last.
+#[derive(Default)]
+pub(crate) struct Ending {
+    /// The BYE of each side, by [`Side::index`].
+    pub(crate) byes: [Option<Bye>; 2],
+    /// A BYE with a CSeq below its sender's highest, until its answer tells whether it counts (rule 11).
+    pub(crate) stale: Option<(Side, Bye)>,
+    /// Final answer of a BYE that was not seen (rule 10).
+    pub(crate) answer: Option<ByeAnswer>,
+    /// A BYE on a hop without an IM Server, while its copy at the server is awaited (rule 15).
+    pub(crate) elsewhere: Option<(Side, Timestamp)>,
+    /// A request inside the dialog was answered with a status that ends dialogs (rule 13).
+    pub(crate) failure: Option<Failure>,
+    /// The end that a timer inferred.
+    pub(crate) inferred: Option<Inferred>,
+    /// CSeq of a BYE after which the session went on; late copies of it end nothing (rule 14).
+    pub(crate) void: Option<(Side, u32)>,
+    /// Reason headers of the first BYE.
+    pub(crate) reasons: Vec<Box<[u8]>>,
+    /// What the Charging Enabler was told last, and how often it was told something.
+    pub(crate) told: Option<Conclusion>,
+    pub(crate) revision: u32,
+    /// When it was told that.
+    pub(crate) told_at: Timestamp,
+}
+
+impl Ending {
+    /// Until when something is awaited that would show whether the session has ended; nothing, if it has been waited for
+    /// long enough.
+    pub(crate) fn waits_until(&self, options: &Options, now: Timestamp) -> Option<Timestamp> {
+        let byes =
+            self.byes.iter().flatten().flat_map(|bye| [bye.time.plus(options.reorder), bye.time.plus(TRANSACTION)]);
+        let answer = self.answer.iter().map(|answer| answer.time.plus(options.reorder));
+        let elsewhere = self.elsewhere.iter().map(|(_, time)| time.plus(TRANSACTION));
+        let stale = self.stale.iter().map(|(_, bye)| bye.time.plus(TRANSACTION));
+        let failure = self.failure.iter().map(|failure| failure.time.plus(TRANSACTION));
+        byes.chain(answer).chain(elsewhere).chain(stale).chain(failure).filter(|time| *time > now).min()
+    }
+
+    /// Whether the end may yet be taken back: it was inferred, or the BYE was challenged. Such a dialog stays as long as an
+    /// open one would, so that a later BYE or sign of life finds it and makes a revision.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.told.is_some_and(|told| told.detected.is_some())
+            || self.byes.iter().flatten().any(|bye| bye.challenged && !bye.accepted)
+    }
+
+    /// The sides of the dialog changed places.
+    pub(crate) fn swap_sides(&mut self) {
+        self.byes.swap(0, 1);
+        let sides = [
+            self.stale.as_mut().map(|stale| &mut stale.0),
+            self.answer.as_mut().map(|answer| &mut answer.side),
+            self.elsewhere.as_mut().map(|elsewhere| &mut elsewhere.0),
+            self.void.as_mut().map(|void| &mut void.0),
+            self.told.as_mut().and_then(|told| told.sender.as_mut()),
+        ];
+        for side in sides.into_iter().flatten() {
+            *side = side.other();
+        }
+    }
+}
+
+/// A BYE of one side, over all its copies and retransmissions.
+#[derive(Clone, Copy)]
+pub(crate) struct Bye {
+    pub(crate) time: Timestamp,
+    pub(crate) cseq: u32,
+    /// A copy entered the IM Server.
+    pub(crate) entered: bool,
+    /// A copy left the IM Server.
+    pub(crate) left: bool,
+    /// A copy that left had more than one Via: another element had sent it to the server.
+    pub(crate) relayed: bool,
+    /// A copy went between two IM Servers.
+    pub(crate) between: bool,
+    /// What the sender's product token says it is.
+    pub(crate) product: Role,
+    /// Challenged with 401 or 407.
+    pub(crate) challenged: bool,
+    /// Answered with 2xx.
+    pub(crate) accepted: bool,
+    /// Answered with any final status.
+    pub(crate) answered: bool,
+}
+
+impl Bye {
+    pub(crate) fn new(time: Timestamp, cseq: u32) -> Self {
+        Self {
+            time,
+            cseq,
+            entered: false,
+            left: false,
+            relayed: false,
+            between: false,
+            product: Role::Unspecified,
+            challenged: false,
+            accepted: false,
+            answered: false,
+        }
+    }
+
+    /// Adds a copy of the same BYE, or the same BYE sent again with the next CSeq.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.time = self.time.min(other.time);
+        self.cseq = self.cseq.max(other.cseq);
+        self.entered |= other.entered;
+        self.left |= other.left;
+        self.relayed |= other.relayed;
+        self.between |= other.between;
+        if self.product == Role::Unspecified {
+            self.product = other.product;
+        }
+    }
+
+    pub(crate) fn crossed(&mut self, crossing: Crossing, vias: u16, at_server: bool) {
+        match crossing {
+            Crossing::Entering => self.entered = true,
+            Crossing::Leaving => {
+                self.left = true;
+                self.relayed |= vias > 1;
+            }
+            Crossing::Neither => self.between |= at_server,
+        }
+    }
+
+    /// Rule 15: who sent it, by the hops at the IM Server, else by the product token.
+    fn role(&self) -> Role {
+        if self.entered {
+            Role::ImClient
+        } else if self.left {
+            if self.relayed && !self.between { Role::ImClient } else { Role::ImServer }
+        } else if self.between {
+            Role::Unspecified
+        } else {
+            self.product
+        }
+    }
+}
+
+/// Final answer of a BYE that was not seen.
+#[derive(Clone, Copy)]
+pub(crate) struct ByeAnswer {
+    pub(crate) time: Timestamp,
+    /// Who had sent the BYE.
+    pub(crate) side: Side,
+    pub(crate) accepted: bool,
+}
+
+/// A request inside the dialog that failed in a way that ends the dialog.
+#[derive(Clone, Copy)]
+pub(crate) struct Failure {
+    pub(crate) time: Timestamp,
+    pub(crate) status: u16,
+    /// Last sign of life before it.
+    pub(crate) last_good: Timestamp,
+}
+
+/// An end without BYE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Inferred {
+    pub(crate) trigger: Trigger,
+    pub(crate) stop: Timestamp,
+    pub(crate) detected: Timestamp,
+    pub(crate) cause: i32,
+}
+
+/// What the facts say about the end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Conclusion {
+    pub(crate) trigger: Trigger,
+    pub(crate) stop: Timestamp,
+    pub(crate) detected: Option<Timestamp>,
+    pub(crate) cause: i32,
+    pub(crate) ended_by: Party,
+    pub(crate) terminated_by: Role,
+    /// Who sent the BYE, for its tags.
+    pub(crate) sender: Option<Side>,
+    pub(crate) not_at_server: bool,
+    pub(crate) confirmed_by: Confirmation,
+    pub(crate) invite: Moment,
+    pub(crate) answer: Moment,
+    pub(crate) ack: Moment,
+}
+
+/// What follows from what was seen of a dialog up to `now`; nothing, while nothing shows that a session has ended.
+///
+/// `now` only decides how long a doubtful end has been waited for: nothing that is concluded once is taken back because
+/// time has passed.
+pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Option<Conclusion> {
+    let ending = dialog.ending.as_ref()?;
+    let first_bye = [Side::First, Side::Second]
+        .into_iter()
+        .filter_map(|side| Some((side, ending.byes[side.index()].as_ref()?)))
+        .min_by_key(|(side, bye)| (bye.time, side.index()));
+
+    if let Some((side, bye)) = first_bye {
+        let confirmed_by = confirmation_at_bye(dialog, bye, now, options)?;
+        let (ended_by, terminated_by) = who(dialog, ending, side, bye);
+        return Some(Conclusion {
+            trigger: Trigger::Bye,
+            stop: bye.time,
+            detected: None,
+            cause: cause_of_bye(dialog, bye.time, ending),
+            ended_by,
+            terminated_by,
+            sender: Some(side),
+            not_at_server: false,
+            confirmed_by,
+            invite: dialog.invite,
+            answer: dialog.answer,
+            ack: dialog.ack,
+        });
+    }
+    let without_bye = |trigger, stop, cause| Conclusion {
+        trigger,
+        stop,
+        detected: None,
+        cause,
+        ended_by: Party::Unspecified,
+        terminated_by: Role::Unspecified,
+        sender: None,
+        not_at_server: false,
+        confirmed_by: dialog.confirmed_by,
+        invite: dialog.invite,
+        answer: dialog.answer,
+        ack: dialog.ack,
+    };
+    if let Some(answer) = &ending.answer
+        && now >= answer.time.plus(options.reorder)
+        && (dialog.is_confirmed()
+            || answer.accepted && !is_early(dialog, answer.side) && options.orphan_bye != OrphanBye::Never)
+    {
+        let mut conclusion = without_bye(Trigger::ByeAnswer, answer.time, 0);
+        conclusion.ended_by = dialog.party(answer.side);
+        conclusion.sender = Some(answer.side);
+        if !dialog.is_confirmed() {
+            conclusion.confirmed_by = Confirmation::ByeAnswer;
+        }
+        return Some(conclusion);
+    }
+    if let Some((side, time)) = ending.elsewhere
+        && dialog.is_confirmed()
+        && now >= time.plus(TRANSACTION)
+    {
+        let mut conclusion = without_bye(Trigger::Bye, time, cause_of_bye(dialog, time, ending));
+        conclusion.ended_by = dialog.party(side);
+        conclusion.sender = Some(side);
+        conclusion.not_at_server = true;
+        return Some(conclusion);
+    }
+    let inferred = ending.inferred?;
+    let mut conclusion = without_bye(inferred.trigger, inferred.stop, inferred.cause);
+    conclusion.detected = Some(inferred.detected);
+    Some(conclusion)
+}
+
+/// Whether a BYE ends a session, and what shows that there was one (rules 8, 9 and 12).
+fn confirmation_at_bye(dialog: &Dialog, bye: &Bye, now: Timestamp, options: &Options) -> Option<Confirmation> {
+    if dialog.is_confirmed() {
+        return Some(dialog.confirmed_by);
+    }
+    // A caller may send BYE while the other side still rings (RFC 3261 §15): only its own 2xx or ACK makes it a session.
+    if dialog.marks.has(Marks::PROVISIONAL) || now < bye.time.plus(options.reorder) {
+        return None;
+    }
+    match options.orphan_bye {
+        OrphanBye::Answered => bye.accepted.then_some(Confirmation::ByeAnswer),
+        OrphanBye::All if bye.accepted => Some(Confirmation::ByeAnswer),
+        OrphanBye::All => Some(Confirmation::None),
+        OrphanBye::Never => None,
+    }
+}
+
+/// A dialog that is known only to ring, from the side of its caller.
+fn is_early(dialog: &Dialog, sender: Side) -> bool {
+    dialog.marks.has(Marks::PROVISIONAL) && !dialog.is_confirmed() && sender == Side::First
+}
+
+/// The cause of an end by BYE.
+///
+/// Without an ACK the set-up was not completed; but an ACK that the mirror lost is not one that was never sent. When
+/// the caller's side could not be heard, or the session visibly went on, or lasted longer than a callee waits for an
+/// ACK, there was one.
+fn cause_of_bye(dialog: &Dialog, stop: Timestamp, ending: &Ending) -> i32 {
+    if let Some(cause) = cause::of_reasons(ending.reasons.iter().map(|value| &**value)) {
+        return cause;
+    }
+    let set_up = dialog.answer.get().is_none_or(|answer| {
+        answer <= stop
+            && (dialog.ack.is_some()
+                || !dialog.was_heard(Side::First)
+                || dialog.marks.has(Marks::IN_DIALOG)
+                || stop.since(answer) > ACK_WAIT)
+    });
+    if set_up { cause::NORMAL } else { cause::UNSUCCESSFUL_SETUP }
+}
+
+/// Who ended the session, as a party and as a role (rule 15).
+fn who(dialog: &Dialog, ending: &Ending, side: Side, bye: &Bye) -> (Party, Role) {
+    // A server that ends a session sends a BYE to each side, and in neither name: no party ended it.
+    let from_server = |bye: &Bye| bye.left && bye.role() == Role::ImServer;
+    if let [Some(one), Some(other)] = &ending.byes
+        && from_server(one)
+        && from_server(other)
+    {
+        return (Party::Unspecified, Role::ImServer);
+    }
+    // Of an orphan nothing shows who called (rule 12).
+    (dialog.party(side), bye.role())
+}

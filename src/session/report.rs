@@ -1,0 +1,98 @@
+//! From what is known of a dialog to the StopRecord that leaves.
+
+use super::dialog::{Dialog, Marks, Side};
+use super::ending::{Conclusion, Ending};
+use super::losses::Toll;
+use super::sessions::service_kind;
+use crate::charging::{
+    End, Evidence, Identity, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, correlation, network, parties,
+    service,
+};
+use crate::private::Private;
+
+/// Builds the record of a conclusion, with what is known at this moment and nothing else.
+pub(super) fn compose(
+    dialog: &Dialog,
+    conclusion: &Conclusion,
+    toll: Toll,
+    server_name: &str,
+    revision: u32,
+    revised: Revised,
+) -> StopRecord {
+    let (call_id, first, second) = dialog.key();
+    let second = second.unwrap_or_default();
+    let text = |bytes: &[u8]| -> Text { Private::new(bytes.into()) };
+    let tag_of = |side| text(if side == Side::First { first } else { second });
+    let reasons = dialog.ending.as_deref().map(|ending| ending.reasons.as_slice()).unwrap_or_default();
+    let answer = conclusion.answer.get();
+
+    StopRecord {
+        record_id: RecordId::of(server_name.as_bytes(), call_id, first, second),
+        revision,
+        revised,
+        withdrawn: false,
+        identity: Identity {
+            server_name: server_name.into(),
+            call_id: text(call_id),
+            caller_tag: dialog.caller_known().then(|| tag_of(Side::First)),
+            callee_tag: dialog.caller_known().then(|| tag_of(Side::Second)),
+            bye_from_tag: conclusion.sender.map(tag_of),
+            bye_to_tag: conclusion.sender.map(|side| tag_of(side.other())),
+            fork_index: 0,
+        },
+        times: Times {
+            invite: conclusion.invite.get(),
+            answer,
+            ack: conclusion.ack.get(),
+            stop: conclusion.stop,
+            detected: conclusion.detected,
+            duration: answer.map(|answer| conclusion.stop.since(answer)),
+        },
+        end: End {
+            trigger: conclusion.trigger,
+            cause_code: conclusion.cause,
+            ended_by: conclusion.ended_by,
+            terminated_by: conclusion.terminated_by,
+            reasons: reasons.iter().map(|value| text(value)).collect(),
+        },
+        parties: parties(&dialog.block),
+        service: service(&dialog.block, service_kind(dialog)),
+        network: network(&dialog.block),
+        correlation: correlation(&dialog.block),
+        legs: Vec::new(),
+        evidence: evidence(dialog, conclusion, toll),
+    }
+}
+
+fn evidence(dialog: &Dialog, conclusion: &Conclusion, toll: Toll) -> Evidence {
+    // What a side that was never heard would have sent could not be seen: a mirror of one direction.
+    let sight = |seen: bool, sender: Side| match seen {
+        true => Sight::Seen,
+        false if dialog.caller_known() && !dialog.was_heard(sender) => Sight::NotObservable,
+        false => Sight::NotSeen,
+    };
+    let ending = dialog.ending.as_deref();
+    let byes = || ending.into_iter().flat_map(|ending| ending.byes.iter().flatten());
+    let answered = byes().any(|bye| bye.answered) || ending.is_some_and(|ending| ending.answer.is_some());
+    let inferred = conclusion.detected.is_some();
+    Evidence {
+        invite: sight(dialog.marks.has(Marks::INVITE), Side::First),
+        answer: sight(conclusion.answer.is_some(), Side::Second),
+        ack: sight(conclusion.ack.is_some(), Side::First),
+        bye: if conclusion.trigger == Trigger::Bye { Sight::Seen } else { Sight::NotSeen },
+        bye_answer: match answered {
+            true => Sight::Seen,
+            false if inferred => Sight::NotSeen,
+            false => Sight::NotObservable,
+        },
+        confirmed_by: conclusion.confirmed_by,
+        not_at_server: conclusion.not_at_server,
+        bye_challenged: byes().any(|bye| bye.challenged) || ending.is_some_and(|ending: &Ending| ending.void.is_some()),
+        frames_lost: toll.frames,
+        stream_gaps: toll.stream_gaps,
+        evictions: toll.evictions,
+        clock_stepped_back: toll.clock_steps > 0,
+        clock_gap: inferred && toll.clock_gaps > 0,
+        session_expires: (dialog.session_expires > 0).then_some(dialog.session_expires),
+    }
+}

@@ -1,0 +1,202 @@
+//! Every dialog the probe knows, found by its Call-ID.
+
+use core::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use super::dialog::{Dialog, NOWHERE, Place, Side};
+use crate::charging::Point;
+
+/// Most entries of one Call-ID. Call-ID and tags are chosen by whoever sends: without a bound one Call-ID with a million
+/// tags would make each of its messages walk a million entries. Past it a new one takes the place of the oldest
+/// unconfirmed one, or of the oldest.
+const MAX_OF_ONE_CALL: usize = 256;
+
+/// At the table's bound this share of it is evicted at once, so that the search for victims costs little each.
+const EVICTED_SHARE: usize = 64;
+
+/// Dialogs by Call-ID.
+///
+/// Invariants: entries of one Call-ID form a chain that the index finds by its head; an entry is in exactly one chain.
+/// The hash is seeded anew in each process, since the Call-ID is the sender's to choose; it decides nothing but where
+/// things lie: victims are chosen by confirmation and age.
+pub(crate) struct Table {
+    slots: Vec<Option<Dialog>>,
+    free: Vec<Place>,
+    index: HashTable<Place>,
+    hasher: RandomState,
+    next_ordinal: u64,
+    max: usize,
+}
+
+impl Table {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            next_ordinal: 0,
+            // Places are 32 bits wide, and one of them is no place.
+            max: max.clamp(MAX_OF_ONE_CALL, NOWHERE as usize - 1),
+        }
+    }
+
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
+        self.hasher.hash_one(bytes)
+    }
+
+    /// 32 bits of hash of anything, to compare within this process.
+    pub(crate) fn short_hash(&self, value: impl core::hash::Hash) -> u32 {
+        (self.hasher.hash_one(value) >> 32) as u32
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub(crate) fn get(&self, place: Place) -> Option<&Dialog> {
+        self.slots.get(place as usize)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut Dialog> {
+        self.slots.get_mut(place as usize)?.as_mut()
+    }
+
+    /// Every place in use, in an order that follows from the input alone.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
+        (0..self.slots.len() as Place).filter(|place| self.get(*place).is_some())
+    }
+
+    /// The dialogs of a call, at every charging point, newest first.
+    pub(crate) fn call<'t>(&'t self, hash: u64, call_id: &[u8]) -> impl Iterator<Item = (Place, &'t Dialog)> {
+        let head = self.index.find(hash, |place| self.is_of(*place, hash, call_id)).copied();
+        let mut next = head.unwrap_or(NOWHERE);
+        core::iter::from_fn(move || {
+            let place = next;
+            let dialog = self.get(place)?;
+            next = dialog.next;
+            Some((place, dialog))
+        })
+    }
+
+    /// The dialog with these two tags, and which side the first of them is.
+    pub(crate) fn dialog(
+        &self,
+        hash: u64,
+        point: Point,
+        call_id: &[u8],
+        one: &[u8],
+        other: &[u8],
+    ) -> Option<(Place, Side)> {
+        self.call(hash, call_id).filter(|(_, dialog)| dialog.point == point).find_map(|(place, dialog)| {
+            let (_, first, second) = dialog.key();
+            let second = second?;
+            if first == one && second == other {
+                Some((place, Side::First))
+            } else if first == other && second == one {
+                Some((place, Side::Second))
+            } else {
+                None
+            }
+        })
+    }
+
+    /// Adds a dialog and says where it is, and which entries had to go for it.
+    pub(crate) fn insert(&mut self, mut dialog: Dialog, evicted: &mut Vec<Dialog>) -> Place {
+        if self.len() >= self.max {
+            self.evict(evicted);
+        }
+        let (hash, call_id) = (dialog.hash, dialog.call_id());
+        if self.call(hash, call_id).nth(MAX_OF_ONE_CALL - 1).is_some() {
+            let oldest = self.call(hash, call_id).min_by_key(|(_, other)| (other.is_confirmed(), other.ordinal));
+            if let Some(place) = oldest.map(|(place, _)| place) {
+                evicted.extend(self.remove(place));
+            }
+        }
+        dialog.ordinal = self.next_ordinal;
+        self.next_ordinal += 1;
+
+        let place = self.free.pop().unwrap_or(self.slots.len() as Place);
+        let slots = &self.slots;
+        let entry = self.index.entry(
+            hash,
+            |place| slot_is_of(slots, *place, hash, dialog.call_id()),
+            |place| slots.get(*place as usize).and_then(Option::as_ref).map_or(0, |dialog| dialog.hash),
+        );
+        match entry {
+            Entry::Occupied(mut head) => {
+                dialog.next = *head.get();
+                *head.get_mut() = place;
+            }
+            Entry::Vacant(vacant) => {
+                dialog.next = NOWHERE;
+                vacant.insert(place);
+            }
+        }
+        match self.slots.get_mut(place as usize) {
+            Some(slot) => *slot = Some(dialog),
+            None => self.slots.push(Some(dialog)),
+        }
+        place
+    }
+
+    /// Takes a dialog out.
+    pub(crate) fn remove(&mut self, place: Place) -> Option<Dialog> {
+        let (hash, next) = {
+            let dialog = self.get(place)?;
+            (dialog.hash, dialog.next)
+        };
+        let slots = &self.slots;
+        let call_id = slots.get(place as usize)?.as_ref()?.call_id();
+        let head = self.index.find_entry(hash, |head| slot_is_of(slots, *head, hash, call_id));
+        if let Ok(mut head) = head {
+            if *head.get() == place {
+                if next == NOWHERE {
+                    head.remove();
+                } else {
+                    *head.get_mut() = next;
+                }
+            } else {
+                let mut before = *head.get();
+                while let Some(dialog) = self.slots.get_mut(before as usize).and_then(Option::as_mut) {
+                    if dialog.next == place {
+                        dialog.next = next;
+                        break;
+                    }
+                    before = dialog.next;
+                }
+            }
+        }
+        self.free.push(place);
+        self.slots.get_mut(place as usize)?.take()
+    }
+
+    /// Makes room: unconfirmed dialogs first, then the oldest.
+    fn evict(&mut self, evicted: &mut Vec<Dialog>) {
+        let count = (self.max / EVICTED_SHARE).max(1);
+        let mut ranked: Vec<_> = self
+            .places()
+            .filter_map(|place| self.get(place).map(|dialog| (dialog.is_confirmed(), dialog.ordinal, place)))
+            .collect();
+        if ranked.len() > count {
+            ranked.select_nth_unstable(count);
+            ranked.truncate(count);
+        }
+        ranked.sort_unstable();
+        for (_, _, place) in ranked {
+            evicted.extend(self.remove(place));
+        }
+    }
+
+    fn is_of(&self, place: Place, hash: u64, call_id: &[u8]) -> bool {
+        slot_is_of(&self.slots, place, hash, call_id)
+    }
+}
+
+fn slot_is_of(slots: &[Option<Dialog>], place: Place, hash: u64, call_id: &[u8]) -> bool {
+    let dialog = slots.get(place as usize).and_then(Option::as_ref);
+    dialog.is_some_and(|dialog| dialog.hash == hash && dialog.call_id() == call_id)
+}

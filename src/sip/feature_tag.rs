@@ -1,0 +1,212 @@
+//! Feature tags that tell the service of a session (RFC 3840, RFC 6809; OMA SIMPLE IM and CPM; TS 24.229 §7.9.2).
+
+use core::fmt;
+use std::borrow::Cow;
+
+use crate::sip::header::Header;
+use crate::sip::message::Message;
+use crate::sip::parameter::{Parameters, parameter};
+
+/// One feature tag of a message, or one URN where a tag lists several.
+#[derive(Clone, PartialEq, Eq)]
+pub enum FeatureTag<'a> {
+    /// `+g.oma.sip-im`: OMA SIMPLE IM session, or file transfer.
+    SipIm,
+    /// `+g.oma.sip-im.large-message`: OMA SIMPLE IM large message mode.
+    SipImLargeMessage,
+    /// One URN of `+g.3gpp.icsi-ref`, unescaped: a communication service.
+    Icsi(Cow<'a, [u8]>),
+    /// One URN of `+g.3gpp.iari-ref`, unescaped: an application.
+    Iari(Cow<'a, [u8]>),
+}
+
+impl<'a> FeatureTag<'a> {
+    /// Whether it marks an IM session: CPM's `msg` and `systemmsg` are pager mode, which makes none.
+    #[must_use]
+    pub fn is_im(&self) -> bool {
+        match self {
+            Self::SipIm | Self::SipImLargeMessage => true,
+            Self::Icsi(urn) => strip_prefix(urn, CPM).is_some_and(|service| {
+                // `session.group` and versions come after a dot.
+                let name = service.split(|byte| *byte == b'.').next().unwrap_or_default();
+                CPM_SESSIONS.iter().any(|session| session.eq_ignore_ascii_case(name))
+            }),
+            Self::Iari(urn) => strip_prefix(urn, IARI)
+                .is_some_and(|application| IM_APPLICATIONS.iter().any(|im| im.eq_ignore_ascii_case(application))),
+        }
+    }
+
+    /// What a record keeps: the tag, or the URN it referred to.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        match self {
+            Self::SipIm => SIP_IM,
+            Self::SipImLargeMessage => SIP_IM_LARGE_MESSAGE,
+            Self::Icsi(urn) | Self::Iari(urn) => urn,
+        }
+    }
+
+    fn urn(reference: Reference, urn: &'a [u8]) -> Self {
+        match reference {
+            Reference::Icsi => Self::Icsi(unescape(urn)),
+            Reference::Iari => Self::Iari(unescape(urn)),
+        }
+    }
+}
+
+impl fmt::Debug for FeatureTag<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.text().escape_ascii())
+    }
+}
+
+const SIP_IM: &[u8] = b"+g.oma.sip-im";
+const SIP_IM_LARGE_MESSAGE: &[u8] = b"+g.oma.sip-im.large-message";
+const ICSI_REF: &[u8] = b"+g.3gpp.icsi-ref";
+const IARI_REF: &[u8] = b"+g.3gpp.iari-ref";
+const CPM: &[u8] = b"urn:urn-7:3gpp-service.ims.icsi.oma.cpm.";
+const CPM_SESSIONS: [&[u8]; 4] = [b"session", b"largemsg", b"deferred", b"filetransfer"];
+const IARI: &[u8] = b"urn:urn-7:3gpp-application.ims.iari.";
+const IM_APPLICATIONS: [&[u8]; 3] = [b"rcse.im", b"rcs.fthttp", b"rcs.geopush"];
+
+#[derive(Clone, Copy)]
+enum Reference {
+    Icsi,
+    Iari,
+}
+
+/// The feature tags of Contact and Accept-Contact, known ones only, in their order. A tag that is negated (`!`) is not there.
+///
+/// Allocates only for a URN with escapes.
+pub fn feature_tags<'m, 'a>(message: &'m Message<'a>) -> impl Iterator<Item = FeatureTag<'a>> + use<'m, 'a> {
+    [Header::Contact, Header::AcceptContact]
+        .into_iter()
+        .flat_map(|header| message.all(header))
+        .flat_map(|value| value.elements())
+        .flat_map(|element| Parameters::new(after_uri(element.raw())))
+        .flat_map(|parameter| Tags::new(parameter.name, parameter.value))
+}
+
+/// The feature tags that mark an IM session.
+pub fn im_feature_tags<'m, 'a>(message: &'m Message<'a>) -> impl Iterator<Item = FeatureTag<'a>> + use<'m, 'a> {
+    feature_tags(message).filter(FeatureTag::is_im)
+}
+
+/// The communication service: P-Asserted-Service, else the first ICSI of Feature-Caps, Contact or Accept-Contact.
+/// P-Preferred-Service is only a wish.
+#[must_use]
+pub fn communication_service<'a>(message: &Message<'a>) -> Option<Cow<'a, [u8]>> {
+    if let Some(asserted) = message.first(Header::PAssertedService) {
+        return Some(asserted.unfold());
+    }
+    let caps = message.all(Header::FeatureCaps).flat_map(|value| value.elements());
+    let caps = caps
+        .flat_map(|element| Parameters::new(element.raw()))
+        .flat_map(|parameter| Tags::new(parameter.name, parameter.value));
+    caps.chain(feature_tags(message)).find_map(|tag| match tag {
+        FeatureTag::Icsi(urn) => Some(urn),
+        _ => None,
+    })
+}
+
+/// `+sip.instance` of the first Contact that has one (RFC 5626 §4.1), without its angle brackets.
+#[must_use]
+pub fn instance<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
+    let mut contacts = message.all(Header::Contact).flat_map(|value| value.elements());
+    let instance = contacts.find_map(|contact| parameter(after_uri(contact.raw()), b"+sip.instance"))?;
+    match instance {
+        [b'<', inside @ .., b'>'] => Some(inside),
+        _ => Some(instance).filter(|instance| !instance.is_empty()),
+    }
+}
+
+/// The parameters of a Contact or Accept-Contact element; of one that cannot be read, all of it.
+fn after_uri(element: &[u8]) -> &[u8] {
+    crate::sip::name_addr::NameAddr::split(element).map_or(element, |address| address.params)
+}
+
+/// The tags of one parameter: one, or one for each URN of a reference, comma- or semicolon-joined.
+struct Tags<'a> {
+    whole: Option<FeatureTag<'a>>,
+    urns: Option<(Reference, &'a [u8])>,
+}
+
+impl<'a> Tags<'a> {
+    fn new(name: &[u8], value: Option<&'a [u8]>) -> Self {
+        let value = value.unwrap_or_default();
+        // RFC 3840 §9: a value that starts with `!` is what the peer does not have. So are `"FALSE"` booleans.
+        let negated = value.first() == Some(&b'!') || value.eq_ignore_ascii_case(b"false");
+        let (whole, urns) = match name {
+            _ if negated => (None, None),
+            name if name.eq_ignore_ascii_case(SIP_IM) => (Some(FeatureTag::SipIm), None),
+            name if name.eq_ignore_ascii_case(SIP_IM_LARGE_MESSAGE) => (Some(FeatureTag::SipImLargeMessage), None),
+            name if name.eq_ignore_ascii_case(ICSI_REF) => (None, Some((Reference::Icsi, value))),
+            name if name.eq_ignore_ascii_case(IARI_REF) => (None, Some((Reference::Iari, value))),
+            _ => (None, None),
+        };
+        Self { whole, urns }
+    }
+}
+
+impl<'a> Iterator for Tags<'a> {
+    type Item = FeatureTag<'a>;
+
+    fn next(&mut self) -> Option<FeatureTag<'a>> {
+        if let Some(tag) = self.whole.take() {
+            return Some(tag);
+        }
+        let (reference, rest) = self.urns.as_mut()?;
+        while let Some(length) = joint(rest) {
+            *rest = rest.get(length..)?;
+        }
+        let end = (0..rest.len()).find(|at| rest.get(*at..).and_then(joint).is_some()).unwrap_or(rest.len());
+        let (urn, after) = rest.split_at_checked(end).filter(|(urn, _)| !urn.is_empty())?;
+        *rest = after;
+        Some(FeatureTag::urn(*reference, urn))
+    }
+}
+
+/// Length of what may stand between two URNs at the start of a text: a comma, a semicolon, either of them escaped, blanks,
+/// brackets.
+fn joint(text: &[u8]) -> Option<usize> {
+    match text {
+        [b',' | b';' | b' ' | b'\t' | b'\r' | b'\n' | b'<' | b'>' | b'"', ..] => Some(1),
+        [b'%', b'2', b'C' | b'c', ..] | [b'%', b'3', b'B' | b'b', ..] => Some(3),
+        _ => None,
+    }
+}
+
+/// Resolves `%` escapes; one that is not two hex digits stays as it is.
+fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'%') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if let (b'%', [high, low, after @ ..]) = (first, tail)
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            plain.push(high << 4 | low);
+            rest = after;
+        } else {
+            plain.push(*first);
+        }
+    }
+    Cow::Owned(plain)
+}
+
+const fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+fn strip_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}

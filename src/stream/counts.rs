@@ -1,0 +1,43 @@
+//! What the stream stage saw, for metrics and evidence.
+
+/// Totals since the start. Each only grows, but for the last two, which say how things stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamCounts {
+    /// Messages delivered, by carrier.
+    pub tcp_messages: u64,
+    pub websocket_messages: u64,
+    pub sctp_messages: u64,
+    /// Holes given up, or bytes acknowledged that were never seen; and the TCP bytes in them.
+    pub gaps: u64,
+    pub gap_bytes: u64,
+    /// Segments and chunks that brought only what was known.
+    pub retransmissions: u64,
+    /// Segments that came with other bytes than those that were waiting for the same place; the first ones stood.
+    pub overlaps_differ: u64,
+    /// Segments and chunks that came before something that precedes them.
+    pub out_of_order: u64,
+    /// Times a SIP stream could not be framed on, by reason, and times the next start line was found again.
+    pub lost_start: u64,
+    pub no_length: u64,
+    pub bad_length: u64,
+    pub head_too_long: u64,
+    pub body_too_long: u64,
+    pub resynchronised: u64,
+    /// Messages that stayed incomplete: the stream ended, stalled or was reset.
+    pub unfinished: u64,
+    /// Conversations that cannot be read: TLS, SigComp, compressed WebSocket messages.
+    pub opaque: u64,
+    /// Mid-stream joins: a SIP stream whose beginning was not seen.
+    pub joins: u64,
+    /// Sequence numbers far from the expected: a reused port whose SYN was missed, or a stray segment.
+    pub jumps: u64,
+    /// Conversations that went because of the bound on their number, and because of their age.
+    pub evicted: u64,
+    pub aged: u64,
+    /// Buffers dropped at the bound on buffered bytes, and fragments at the bounds of one association.
+    pub buffers_dropped: u64,
+    /// Conversations now kept.
+    pub conversations: u64,
+    /// Bytes now buffered, with what it takes to keep them.
+    pub buffered: u64,
+}

@@ -1,0 +1,149 @@
+//! The closing summary: what was read, what could not be, and what became of it.
+
+use core::fmt;
+
+use crate::probe::Counts;
+
+/// Everything a replay counted, printed for a person.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    pub counts: Counts,
+    /// Acknowledgements by class, and what is still without one.
+    pub accepted: u64,
+    pub duplicate: u64,
+    pub rejected: u64,
+    pub unacknowledged: u64,
+    /// Who acknowledged.
+    pub enabler: String,
+}
+
+/// A line of the summary: a label, a total, and its parts where they are not zero.
+struct Line<'a> {
+    label: &'a str,
+    total: u64,
+    parts: Vec<(&'a str, u64)>,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<18}{:>12}", self.label, self.total)?;
+        let parts = self.parts.iter().filter(|part| part.1 > 0);
+        for (index, (name, count)) in parts.enumerate() {
+            write!(f, "{} {name} {count}", if index == 0 { "  " } else { "," })?;
+        }
+        writeln!(f)
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.lines() {
+            write!(f, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Summary {
+    fn lines(&self) -> Vec<Line<'_>> {
+        let Counts { packet, stream, sip, session, .. } = &self.counts;
+        let records = session.records_by_bye
+            + session.records_by_bye_answer
+            + session.records_by_session_timer
+            + session.records_by_dialog_failure
+            + session.records_by_max_session;
+        let line = |label, total, parts: &[(&'static str, u64)]| Line { label, total, parts: parts.to_vec() };
+        let mut lines = vec![
+            line("frames", packet.frames, &[
+                ("udp", packet.udp),
+                ("tcp", packet.tcp),
+                ("sctp", packet.sctp),
+                ("icmp", packet.icmp),
+                ("fragments held", packet.held),
+                ("other ip", packet.other_protocol),
+                ("not ip", packet.not_ip),
+                ("unknown link type", packet.undecodable_link),
+            ]),
+            line("opaque", packet.opaque_esp + packet.opaque_macsec + stream.opaque + sip.opaque, &[
+                ("encrypted esp", packet.opaque_esp),
+                ("macsec", packet.opaque_macsec),
+                ("tls or compressed streams", stream.opaque),
+                ("sigcomp", sip.opaque),
+            ]),
+            line("damaged or lost", packet.damaged + packet.cut + stream.gaps + self.counts.frames_lost, &[
+                ("undecodable", packet.damaged),
+                ("cut short", packet.cut),
+                ("stream gaps", stream.gaps),
+                ("frames lost before capture", self.counts.frames_lost),
+            ]),
+            line("sip messages", sip.messages(), &[
+                ("invite", sip.invites),
+                ("ack", sip.acks),
+                ("bye", sip.byes),
+                ("cancel", sip.cancels),
+                ("register", sip.registers),
+                ("other", sip.other_requests),
+                ("1xx", sip.provisional),
+                ("2xx", sip.successes),
+                ("3xx-6xx", sip.failures),
+            ]),
+        ];
+        if sip.dropped > 0 {
+            let parts = sip.by_defect.iter().map(|(defect, count)| (defect.name(), count)).collect();
+            lines.push(Line { label: "  unusable", total: sip.dropped, parts });
+        }
+        lines.extend([
+            line("sessions", session.confirmed, &[
+                ("invite not seen", session.adopted),
+                ("still open", session.still_open),
+                ("evicted", session.evicted_sessions),
+            ]),
+            line("no session", self.not_sessions(), &[
+                ("failed", session.failed),
+                ("cancelled", session.cancelled),
+                ("unanswered", session.unanswered),
+                ("early bye", session.early_byes),
+                ("orphan bye", session.orphan_byes),
+                ("stale bye", session.stale_byes),
+                ("ack only", session.ack_only),
+            ]),
+            line("not charged", session.not_at_server + session.other_service + session.merged_legs, &[
+                ("not at an im server", session.not_at_server),
+                ("other service", session.other_service),
+                ("merged legs", session.merged_legs),
+            ]),
+            line("records", records, &[
+                ("bye", session.records_by_bye),
+                ("bye answer", session.records_by_bye_answer),
+                ("session timer", session.records_by_session_timer),
+                ("dialog failure", session.records_by_dialog_failure),
+                ("max session", session.records_by_max_session),
+            ]),
+        ]);
+        if session.revisions > 0 {
+            lines.push(line("revisions", session.revisions, &[("withdrawn", session.withdrawn)]));
+        }
+        lines.push(Line {
+            label: "acknowledged",
+            total: self.accepted + self.duplicate + self.rejected,
+            parts: vec![
+                ("accepted", self.accepted),
+                ("duplicate", self.duplicate),
+                ("rejected", self.rejected),
+                ("without answer", self.unacknowledged),
+            ],
+        });
+        lines
+    }
+
+    fn not_sessions(&self) -> u64 {
+        let session = &self.counts.session;
+        session.failed
+            + session.cancelled
+            + session.unanswered
+            + session.early_byes
+            + session.orphan_byes
+            + session.stale_byes
+            + session.ack_only
+    }
+}
