@@ -8,7 +8,7 @@ use std::time::Duration;
 use tolltap::charging::RecordId;
 use tolltap::probe::{Options, OrphanBye};
 
-use common::replay::{CORE_IS_THERE, run};
+use common::replay::run;
 use common::scenario::Scenario;
 
 const HEAD: &str = "hosts: alice=192.0.2.1:5060 bob=192.0.2.2:5060 server=192.0.2.10:5060\n\
@@ -28,9 +28,6 @@ fn ids(ladder: &str, options: Options, later: u64) -> BTreeSet<RecordId> {
 /// A replay at another time, a probe that joined late, and an end by the other side: the same id.
 #[test]
 fn time_side_and_completeness_do_not_enter_the_id() {
-    if !CORE_IS_THERE {
-        return println!("skipped: the core is not there yet");
-    }
     let whole = ids(WHOLE, Options::default(), 0);
     assert_eq!(whole.len(), 1);
     assert_eq!(ids(WHOLE, Options::default(), 86_400), whole);
@@ -41,14 +38,14 @@ fn time_side_and_completeness_do_not_enter_the_id() {
 /// The NAME of the IM Server enters it, its address does not.
 #[test]
 fn the_name_of_the_server_enters_the_id() {
-    if !CORE_IS_THERE {
-        return println!("skipped: the core is not there yet");
-    }
     let at = |servers: &str| {
-        let text = format!("options: {servers}\n{HEAD}{WHOLE}expect none\n").replace("-> bob", "-> server").replace("bob ->", "server ->");
+        let text = format!("options: {servers}\n{HEAD}{WHOLE}expect none\n")
+            .replace("-> bob", "-> server")
+            .replace("bob ->", "server ->");
         let text = text.replace("callee=bob", "callee=server");
         let scenario = Scenario::parse("identity", &text).expect("readable");
-        let ids: BTreeSet<RecordId> = run(scenario.options.clone(), scenario.inputs()).last.keys().map(|(id, _)| *id).collect();
+        let ids: BTreeSet<RecordId> =
+            run(scenario.options.clone(), scenario.inputs()).last.keys().map(|(id, _)| *id).collect();
         assert_eq!(ids.len(), 1, "with {servers}");
         ids
     };

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::pcap;
-use common::replay::{CORE_IS_THERE, run};
+use common::replay::run;
 use common::scenario::Scenario;
 
 fn files() -> Vec<PathBuf> {
@@ -53,9 +53,6 @@ fn every_rule_has_a_scenario() {
 /// `SCENARIO=part-of-a-name` runs those alone.
 #[test]
 fn every_scenario_gives_its_records() {
-    if !CORE_IS_THERE {
-        return println!("skipped: the core is not there yet");
-    }
     let only = std::env::var("SCENARIO").unwrap_or_default();
     let (mut ran, mut wrong) = (0, Vec::new());
     for path in files().iter().filter(|path| path.to_string_lossy().contains(&only)) {
@@ -82,7 +79,8 @@ fn every_scenario_is_a_capture_file() {
         let frames = inputs.iter().filter(|input| input.time().is_some()).count();
         assert_eq!(pcap::read(&file).len(), frames, "{}", scenario.name);
         if let Some(folder) = &folder {
-            fs::write(folder.join(scenario.name.replace(".sip.txt", ".pcap")), file).expect("the folder can be written");
+            fs::write(folder.join(scenario.name.replace(".sip.txt", ".pcap")), file)
+                .expect("the folder can be written");
         }
     }
 }

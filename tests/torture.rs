@@ -10,7 +10,7 @@ use std::time::Duration;
 use tolltap::packet::LinkType;
 use tolltap::time::Timestamp;
 
-use common::replay::{CORE_IS_THERE, Outcome, TestInput, run};
+use common::replay::{Outcome, TestInput, run};
 use common::scenario::{EPOCH, Scenario};
 use common::tcp::Conversation;
 use common::tunnels::Encapsulation;
@@ -19,10 +19,6 @@ use common::{frames, pcap};
 /// The folder of captures that is kept beside the repository; tests that need it are skipped where it is not.
 fn torture() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures/torture");
-    if !CORE_IS_THERE {
-        println!("skipped: the core is not there yet");
-        return None;
-    }
     if !folder.exists() {
         println!("skipped: no captures beside the repository");
         return None;
@@ -37,7 +33,9 @@ fn messages(folder: &Path) -> Vec<(String, Vec<u8>)> {
     paths
         .into_iter()
         .filter(|path| path.extension().is_some_and(|extension| extension == "dat"))
-        .map(|path| (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), fs::read(&path).expect("readable")))
+        .map(|path| {
+            (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), fs::read(&path).expect("readable"))
+        })
         .collect()
 }
 
@@ -91,7 +89,11 @@ fn every_message_over_tcp_harms_no_other_connection() {
     let Some(folder) = torture() else { return };
     for (name, message) in messages(&folder) {
         for piece in [1, 7, 536, 70_000] {
-            let mut conversation = Conversation::new("10.1.1.1:4711".parse().unwrap(), "10.2.2.2:5060".parse().unwrap(), [u32::MAX - 40, 9]);
+            let mut conversation = Conversation::new(
+                "10.1.1.1:4711".parse().unwrap(),
+                "10.2.2.2:5060".parse().unwrap(),
+                [u32::MAX - 40, 9],
+            );
             let mut packets = conversation.open();
             let cuts: Vec<usize> = (piece..message.len()).step_by(piece).collect();
             packets.extend(conversation.send(conversation.client(), &message, &cuts));
