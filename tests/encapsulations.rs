@@ -18,11 +18,8 @@ const SESSIONS: usize = 3;
 
 /// One session on addresses of one family; the INVITE is longer than a small MTU.
 fn session(number: usize, ipv6: bool) -> Scenario {
-    let hosts = if ipv6 {
-        "alice=[2001:db8::1]:5060 bob=[2001:db8::2]:5080"
-    } else {
-        "alice=10.1.0.1:5060 bob=10.1.0.2:5080"
-    };
+    let hosts =
+        if ipv6 { "alice=[2001:db8::1]:5060 bob=[2001:db8::2]:5080" } else { "alice=10.1.0.1:5060 bob=10.1.0.2:5080" };
     let padding = "x".repeat(700);
     let (one, other) = if number % 2 == 0 { ("alice", "bob") } else { ("bob", "alice") };
     let text = format!(
@@ -87,11 +84,29 @@ fn recipes() -> Vec<(&'static str, Encapsulation)> {
         ("esp-null-udp-tunnel", ethernet(vec![esp(12, true, true)])),
         ("vlan-in-vxlan-in-vlan", ethernet(vec![Vlan(10), Vxlan(9), Vlan(20)])),
         ("vlan-in-erspan-2", ethernet(vec![Vlan(10), Erspan2(5), Vlan(20)])),
-        ("gtp-u-in-mpls-in-qinq", ethernet(vec![GtpU { teid: 1, sequence: false, extension: true }, Mpls(vec![9, 8]), QinQ(2, 3)])),
-        ("esp-null-in-gtp-u", ethernet(vec![esp(12, false, false), GtpU { teid: 1, sequence: false, extension: false }])),
+        (
+            "gtp-u-in-mpls-in-qinq",
+            ethernet(vec![GtpU { teid: 1, sequence: false, extension: true }, Mpls(vec![9, 8]), QinQ(2, 3)]),
+        ),
+        (
+            "esp-null-in-gtp-u",
+            ethernet(vec![esp(12, false, false), GtpU { teid: 1, sequence: false, extension: false }]),
+        ),
         ("gre-in-pppoe", ethernet(vec![Gre { checksum: false, key: None, sequence: false }, Pppoe(9)])),
-        ("mirror-of-a-core-network", ethernet(vec![GtpU { teid: 1, sequence: false, extension: true }, Vlan(30), Erspan3(2, false), Vlan(40)])),
-        ("five-deep", ethernet(vec![IpInIp, Vxlan(1), Gre { checksum: false, key: None, sequence: false }, Mpls(vec![1]), Vlan(2)])),
+        (
+            "mirror-of-a-core-network",
+            ethernet(vec![GtpU { teid: 1, sequence: false, extension: true }, Vlan(30), Erspan3(2, false), Vlan(40)]),
+        ),
+        (
+            "five-deep",
+            ethernet(vec![
+                IpInIp,
+                Vxlan(1),
+                Gre { checksum: false, key: None, sequence: false },
+                Mpls(vec![1]),
+                Vlan(2),
+            ]),
+        ),
     ]
 }
 
@@ -118,24 +133,25 @@ fn cases() -> Vec<(String, Vec<TestInput>)> {
     for (name, recipe) in recipes() {
         for ipv6 in [false, true] {
             let family = if ipv6 { "ipv6" } else { "ipv4" };
-            let mut add = |what: &str, recipe: &Encapsulation, carrier: Carrier, mtu: Option<usize>, piece: Option<usize>| {
-                let mut frames: Vec<TestInput> = Vec::new();
-                for number in 0..SESSIONS {
-                    let transports = Transports::new(mtu, piece, [u32::MAX - 900, 1]);
-                    let mut scenario = session(number, ipv6).over(carrier);
-                    // A connection of its own for each session.
-                    for step in &mut scenario.steps {
-                        if let common::scenario::Step::Message(sent) = step {
-                            for end in [&mut sent.source, &mut sent.destination] {
-                                end.set_port(end.port() + 10 * number as u16);
+            let mut add =
+                |what: &str, recipe: &Encapsulation, carrier: Carrier, mtu: Option<usize>, piece: Option<usize>| {
+                    let mut frames: Vec<TestInput> = Vec::new();
+                    for number in 0..SESSIONS {
+                        let transports = Transports::new(mtu, piece, [u32::MAX - 900, 1]);
+                        let mut scenario = session(number, ipv6).over(carrier);
+                        // A connection of its own for each session.
+                        for step in &mut scenario.steps {
+                            if let common::scenario::Step::Message(sent) = step {
+                                for end in [&mut sent.source, &mut sent.destination] {
+                                    end.set_port(end.port() + 10 * number as u16);
+                                }
                             }
                         }
+                        frames.extend(scenario.inputs_in(recipe, transports));
                     }
-                    frames.extend(scenario.inputs_in(recipe, transports));
-                }
-                frames.sort_by_key(TestInput::time);
-                cases.push((format!("{name}-{family}-{what}"), frames));
-            };
+                    frames.sort_by_key(TestInput::time);
+                    cases.push((format!("{name}-{family}-{what}"), frames));
+                };
             add("udp", &recipe, Carrier::Udp, None, None);
             add("udp-outer-fragments", &fragmented_outside(&recipe), Carrier::Udp, None, None);
             if can_fragment_inside(&recipe) {
@@ -172,7 +188,11 @@ fn every_session_through_every_tunnel_has_its_record() {
             })
             .collect();
         if got != wanted || outcome.records.len() != SESSIONS {
-            wrong.push(format!("{name}: {} of {SESSIONS} sessions in {} records: {got:?}", got.len(), outcome.records.len()));
+            wrong.push(format!(
+                "{name}: {} of {SESSIONS} sessions in {} records: {got:?}",
+                got.len(),
+                outcome.records.len()
+            ));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));

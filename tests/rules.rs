@@ -79,7 +79,8 @@ fn every_scenario_is_a_capture_file() {
         let frames = inputs.iter().filter(|input| input.time().is_some()).count();
         assert_eq!(pcap::read(&file).len(), frames, "{}", scenario.name);
         if let Some(folder) = &folder {
-            fs::write(folder.join(scenario.name.replace(".sip.txt", ".pcap")), file).expect("the folder can be written");
+            fs::write(folder.join(scenario.name.replace(".sip.txt", ".pcap")), file)
+                .expect("the folder can be written");
         }
     }
 }

@@ -105,7 +105,8 @@ impl Scenario {
                 options = parse_options(&option_words).map_err(at)?;
             } else if let Some(list) = line.strip_prefix("hosts:") {
                 for word in list.split_whitespace() {
-                    let (host, address) = word.split_once('=').ok_or_else(|| at(format!("'{word}' is no NAME=ADDR:PORT")))?;
+                    let (host, address) =
+                        word.split_once('=').ok_or_else(|| at(format!("'{word}' is no NAME=ADDR:PORT")))?;
                     let address = address.parse().map_err(|_| at(format!("'{address}' is no address and port")))?;
                     hosts.insert(host.to_owned(), address);
                 }
@@ -116,14 +117,16 @@ impl Scenario {
             } else if let Some(event) = continuation(line, &mut events) {
                 event.map_err(at)?;
             } else {
-                let event = parse_event(line, index, events.last().map_or(0, |event| event.time), &carrier).map_err(at)?;
+                let event =
+                    parse_event(line, index, events.last().map_or(0, |event| event.time), &carrier).map_err(at)?;
                 events.push(event);
             }
         }
         if calls.is_empty() {
             calls.push(Call::parse("", 1)?);
         }
-        let steps = build(&events, &mut calls, &hosts).map_err(|(line, error)| format!("{name}:{}: {error}", line + 1))?;
+        let steps =
+            build(&events, &mut calls, &hosts).map_err(|(line, error)| format!("{name}:{}: {error}", line + 1))?;
         let expectation = expectation.ok_or_else(|| format!("{name}: what is expected is missing"))?;
         Ok(Self { name: name.to_owned(), options, option_words, steps, expectation })
     }
@@ -226,7 +229,8 @@ impl Transports {
                 frames::fragment(&packet, mtu, self.serial)
             }
             Carrier::Sctp => {
-                let half = if sent.split.is_some() { sent.text.len().div_ceil(2) } else { self.piece.unwrap_or(60_000) };
+                let half =
+                    if sent.split.is_some() { sent.text.len().div_ceil(2) } else { self.piece.unwrap_or(60_000) };
                 let found = self.sctp.iter().position(|(have, _)| *have == pair).unwrap_or_else(|| {
                     self.sctp.push((pair, Association::new(source, destination, [1000, 2000])));
                     self.sctp.len() - 1
@@ -311,7 +315,9 @@ fn build(events: &[Event], calls: &mut [Call], hosts: &Hosts) -> Result<Vec<Step
             Happening::Arrow(arrow) if arrow.has("lost") => {}
             Happening::Arrow(arrow) => {
                 let stamp = arrow.word("stamp").map(nanos).transpose().map_err(fail)?;
-                let number = |key| arrow.word(key).map(str::parse::<u16>).transpose().map_err(|_| fail(format!("{key}: no number")));
+                let number = |key| {
+                    arrow.word(key).map(str::parse::<u16>).transpose().map_err(|_| fail(format!("{key}: no number")))
+                };
                 steps.push(Step::Message(Sent {
                     time: Timestamp::from_nanos(stamp.map_or(time, |stamp| EPOCH + stamp)),
                     source: host(hosts, &arrow.from).map_err(fail)?,
@@ -385,7 +391,8 @@ fn parse_event(line: &str, index: usize, before: i64, carrier: &str) -> Result<E
             let ["->", to, what, words @ ..] = rest.as_slice() else {
                 return Err(format!("'{line}' is nothing that happens"));
             };
-            let mut arrow = Arrow { from: from.to_owned(), to: (*to).to_owned(), what: (*what).to_owned(), ..Arrow::default() };
+            let mut arrow =
+                Arrow { from: from.to_owned(), to: (*to).to_owned(), what: (*what).to_owned(), ..Arrow::default() };
             for word in words {
                 let (key, value) = word.split_once('=').unwrap_or((word, ""));
                 arrow.words.insert(key.to_owned(), value.to_owned());
