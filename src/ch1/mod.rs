@@ -1,7 +1,16 @@
 //! CH-1: the contract with the Charging Enabler, and the client that speaks it.
 
+mod client;
+mod delivery;
 pub mod escape;
+pub mod json;
+mod options;
+mod record;
 pub mod wire;
+
+pub use client::Ch1Client;
+pub use options::{Acknowledgements, Ch1Error, ClientOptions, Parked};
+pub use record::{Unreadable, WireRecord};
 
 #[cfg(test)]
 pub(crate) mod samples;

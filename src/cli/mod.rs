@@ -1,1 +1,6 @@
 //! The command line: one file per command.
+
+pub mod enabler;
+pub mod format;
+mod instant;
+pub mod records;

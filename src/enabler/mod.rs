@@ -1,1 +1,13 @@
-//! EDGE: the reference Charging Enabler.
+//! The reference Charging Enabler: a gRPC server that acknowledges a report once it is stored.
+
+mod committer;
+mod query;
+mod schema;
+mod server;
+mod service;
+mod store;
+
+pub use query::{Filter, QueryError};
+pub use schema::Durability;
+pub use server::{Enabler, EnablerError, Received};
+pub use store::{Arrival, Outcome, Store, StoreError, Totals};

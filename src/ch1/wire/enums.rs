@@ -92,3 +92,21 @@ coded!(GapCause, v1::GapCause {
     RecordsDropped = RecordsDropped,
     NotObserved = NotObserved,
 });
+
+/// Code of a party on the wire.
+#[must_use]
+pub fn party_code(party: Party) -> i32 {
+    party.code()
+}
+
+/// Code of a role on the wire.
+#[must_use]
+pub fn role_code(role: Role) -> i32 {
+    role.code()
+}
+
+/// Code of a trigger on the wire.
+#[must_use]
+pub fn trigger_code(trigger: Trigger) -> i32 {
+    trigger.code()
+}

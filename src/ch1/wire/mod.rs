@@ -22,6 +22,8 @@ use crate::packet::Endpoint;
 use crate::private::Private;
 use crate::time::Timestamp;
 
+pub use enums::{party_code, role_code, trigger_code};
+pub(super) use read::shown_time as time;
 pub use read::{Invalid, Key, key, read_gap, read_record};
 
 use enums::code;
@@ -151,6 +153,11 @@ pub fn hex(id: RecordId) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0'));
     id.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Whether this is the text of that id, without making one.
+pub(super) fn is_hex(id: RecordId, text: &str) -> bool {
+    read::record_id("record_id", text) == Ok(id)
 }
 
 fn text(text: &Text) -> String {

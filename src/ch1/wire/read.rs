@@ -143,7 +143,7 @@ pub fn read_gap(gap: &v1::GapNotice) -> Result<Gap, Invalid> {
     })
 }
 
-fn record_id(field: &'static str, hex: &str) -> Result<RecordId, Invalid> {
+pub(super) fn record_id(field: &'static str, hex: &str) -> Result<RecordId, Invalid> {
     let wrong = invalid(field, "is not 32 lower-case hexadecimal digits");
     let mut id = [0; 16];
     let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
@@ -164,6 +164,11 @@ fn time(field: &'static str, time: Option<well_known::Timestamp>) -> Result<Opti
     let nanos = i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos);
     let nanos = i64::try_from(nanos).map_err(|_| invalid(field, "is outside the years 1678 to 2262"))?;
     Ok(Some(Timestamp::from_nanos(nanos)))
+}
+
+/// A time as it can be shown: nothing when it is absent or out of range.
+pub(crate) fn shown_time(value: Option<well_known::Timestamp>) -> Option<Timestamp> {
+    time("time", value).ok().flatten()
 }
 
 fn required_time(field: &'static str, value: Option<well_known::Timestamp>) -> Result<Timestamp, Invalid> {

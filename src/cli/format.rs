@@ -1,0 +1,308 @@
+//! Records on standard output: a table to read, JSON lines and CSV to work on.
+//!
+//! Every format is written record by record, so that memory does not grow with their number.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+
+use crate::ch1::WireRecord;
+use crate::time::Timestamp;
+
+/// How records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For a person, within 100 columns
+    #[default]
+    Table,
+    /// One record a line, in the protobuf JSON mapping
+    Json,
+    /// With a header line
+    Csv,
+}
+
+/// Writes records in one format.
+pub struct RecordWriter<W: Write> {
+    out: W,
+    format: Format,
+    /// Reused from record to record.
+    line: Vec<u8>,
+}
+
+/// Columns of the CSV form; scripts rely on their names and their order.
+const CSV_COLUMNS: &str = "record_id,revision,withdrawn,im_server,call_id,caller_tag,callee_tag,invite_time,answer_time,\
+                           ack_time,stop_time,duration,trigger,ended_by,terminated_by,cause_code,service,caller,callee,\
+                           icid,notes";
+
+/// Titles and widths of the table; one space between columns, 100 in all.
+const TABLE_COLUMNS: [(&str, usize); 9] = [
+    ("STOP (UTC)", 19),
+    ("CALLER", 18),
+    ("CALLEE", 17),
+    ("SERV.", 5),
+    ("DURATION", 9),
+    ("BY", 6),
+    ("ROLE", 6),
+    ("TRIGGER", 7),
+    ("CAUSE", 5),
+];
+
+impl<W: Write> RecordWriter<W> {
+    /// Writes the header, where the format has one.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn new(format: Format, mut out: W) -> io::Result<Self> {
+        match format {
+            Format::Table => write_row(&mut out, TABLE_COLUMNS.map(|(title, _)| Cow::Borrowed(title)))?,
+            Format::Csv => writeln!(out, "{CSV_COLUMNS}")?,
+            Format::Json => {}
+        }
+        Ok(Self { out, format, line: Vec::new() })
+    }
+
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn write(&mut self, record: &WireRecord) -> io::Result<()> {
+        match self.format {
+            Format::Table => self.write_table(record),
+            Format::Json => {
+                self.line.clear();
+                record.write_json(&mut self.line);
+                self.line.push(b'\n');
+                self.out.write_all(&self.line)
+            }
+            Format::Csv => {
+                self.line.clear();
+                write_csv(&mut self.line, record);
+                self.out.write_all(&self.line)
+            }
+        }
+    }
+
+    /// Hands the output back, flushed.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    fn write_table(&mut self, record: &WireRecord) -> io::Result<()> {
+        let row = [
+            record.stop_time().map_or(Cow::Borrowed("-"), |time| Cow::Owned(to_the_second(time))),
+            Cow::Owned(record.caller_name().unwrap_or_else(|| "-".to_owned())),
+            Cow::Owned(record.callee_name().unwrap_or_else(|| "-".to_owned())),
+            Cow::Borrowed(short(record.service())),
+            record.duration().map_or(Cow::Borrowed("-"), |(seconds, nanos)| Cow::Owned(clock(seconds, nanos))),
+            Cow::Borrowed(short(record.ended_by())),
+            Cow::Borrowed(short(record.terminated_by())),
+            Cow::Borrowed(short(record.trigger())),
+            Cow::Owned(record.cause_code().to_string()),
+        ];
+        write_row(&mut self.out, row)?;
+        let mut notes = record.doubts().join(", ");
+        if record.revision() > 1 {
+            notes = if notes.is_empty() { String::new() } else { format!(", {notes}") };
+            notes = format!("revision {}{notes}", record.revision());
+        }
+        // On a line of its own, and only where there is something to say: most records are without doubt.
+        if notes.is_empty() { Ok(()) } else { writeln!(self.out, "  `- {notes}") }
+    }
+}
+
+/// A reader that went away (`| head`) is no failure.
+///
+/// # Errors
+/// Every other failure.
+pub fn unless_broken_pipe(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+fn write_row(out: &mut impl Write, cells: [Cow<'_, str>; TABLE_COLUMNS.len()]) -> io::Result<()> {
+    let mut line = String::with_capacity(104);
+    for (cell, (_, width)) in cells.iter().zip(TABLE_COLUMNS) {
+        let start = line.chars().count();
+        let long = cell.chars().count() > width;
+        let keep = if long { width - 1 } else { width };
+        // A control character in a header must not steer the terminal.
+        line.extend(cell.chars().take(keep).map(|c| if c.is_control() { '\u{fffd}' } else { c }));
+        if long {
+            line.push('…');
+        }
+        let written = line.chars().count() - start;
+        line.extend(core::iter::repeat_n(' ', width - written + 1));
+    }
+    writeln!(out, "{}", line.trim_end())
+}
+
+/// The words of a person for the names of the contract.
+fn short(name: &'static str) -> &'static str {
+    match name {
+        "SERVICE_INSTANT_MESSAGING" => "im",
+        "SERVICE_OTHER" => "other",
+        "PARTY_CALLER" => "caller",
+        "PARTY_CALLEE" => "callee",
+        "ROLE_IM_CLIENT" => "client",
+        "ROLE_IM_SERVER" => "server",
+        "TRIGGER_BYE" => "BYE",
+        "TRIGGER_BYE_ANSWER" => "answer",
+        "TRIGGER_SESSION_TIMER" => "timer",
+        "TRIGGER_DIALOG_FAILURE" => "failure",
+        "TRIGGER_MAX_SESSION" => "max",
+        _ => "-",
+    }
+}
+
+/// `2026-11-23 20:05:00`.
+fn to_the_second(time: Timestamp) -> String {
+    time.to_string().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
+}
+
+/// `59.999s`, `12m05.1s` or `3h00m05s`: nine columns are enough up to a hundred hours.
+fn clock(seconds: i64, nanos: i32) -> String {
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest}.{:03}s", nanos / 1_000_000),
+        (0, _) => format!("{minutes}m{rest:02}.{}s", nanos / 100_000_000),
+        _ => format!("{hours}h{minutes:02}m{rest:02}s"),
+    }
+}
+
+fn write_csv(out: &mut Vec<u8>, record: &WireRecord) {
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let cells = [
+        record.record_id().to_owned(),
+        record.revision().to_string(),
+        record.is_withdrawn().to_string(),
+        text(record.im_server()),
+        record.call_id().to_owned(),
+        text(record.caller_tag()),
+        text(record.callee_tag()),
+        time(record.invite_time()),
+        time(record.answer_time()),
+        time(record.ack_time()),
+        time(record.stop_time()),
+        record.duration().map(|(seconds, nanos)| format!("{seconds}.{nanos:09}")).unwrap_or_default(),
+        record.trigger().to_owned(),
+        record.ended_by().to_owned(),
+        record.terminated_by().to_owned(),
+        record.cause_code().to_string(),
+        record.service().to_owned(),
+        text(record.caller()),
+        text(record.callee()),
+        text(record.icid()),
+        record.doubts().join("; "),
+    ];
+    for (index, cell) in cells.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_cell(out, cell);
+    }
+    out.push(b'\n');
+}
+
+/// One cell (RFC 4180). Whoever sends a SIP message chooses its header values, and a spreadsheet runs a cell that
+/// begins like a formula: such a cell gets a `'` in front, as spreadsheets read text. Numbers stay numbers.
+fn write_cell(out: &mut Vec<u8>, cell: &str) {
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<i64>().is_err();
+    let risky = formula || (cell.starts_with('+') && cell.parse::<i64>().is_ok());
+    let quoted = risky || cell.contains([',', '"', '\n', '\r']);
+    if quoted {
+        out.push(b'"');
+    }
+    if risky {
+        out.push(b'\'');
+    }
+    for byte in cell.bytes() {
+        if byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(byte);
+    }
+    if quoted {
+        out.push(b'"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ch1::samples;
+    use crate::charging::StopRecord;
+
+    fn written(format: Format, records: &[StopRecord]) -> String {
+        let mut writer = RecordWriter::new(format, Vec::new()).unwrap();
+        for record in records {
+            writer.write(&WireRecord::from(record)).unwrap();
+        }
+        String::from_utf8(writer.finish().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_table_tells_who_when_and_why_in_a_hundred_columns() {
+        let mut hostile = samples::bare();
+        hostile.parties.from = Some(samples::text("<sip:\u{1b}[2Jx@a.very.long.host.name.example.com>"));
+        let table = written(Format::Table, &[samples::full(), samples::bare(), hostile]);
+        insta::assert_snapshot!(table, @"");
+        assert!(table.lines().all(|line| line.chars().count() <= 100));
+        assert!(!table.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn json_is_one_record_a_line() {
+        let json = written(Format::Json, &[samples::full(), samples::bare()]);
+        let lines: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[1]["revision"], 1);
+    }
+
+    #[test]
+    fn csv_has_a_cell_for_every_column() {
+        let csv = written(Format::Csv, &[samples::full(), samples::bare()]);
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        assert_eq!(reader.headers().unwrap().len(), 21);
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(&rows[0][10], "1969-12-31T23:59:59.999999999Z");
+        assert_eq!(&rows[0][11], "60.000000005");
+        assert_eq!(&rows[0][15], "-408", "a number stays one");
+        assert_eq!(&rows[1][7], "", "unknown is empty");
+    }
+
+    #[test]
+    fn a_cell_that_looks_like_a_formula_is_made_text() {
+        let cell = |text: &str| {
+            let mut out = Vec::new();
+            write_cell(&mut out, text);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(cell("=cmd|' /C calc'!A0"), "\"'=cmd|' /C calc'!A0\"");
+        assert_eq!(cell("@SUM(1)"), "\"'@SUM(1)\"");
+        assert_eq!(cell("-1+1"), "\"'-1+1\"");
+        assert_eq!(cell("+49170123"), "\"'+49170123\"");
+        assert_eq!(cell("\t=1"), "\"'\t=1\"");
+        assert_eq!(cell("-408"), "-408");
+        assert_eq!(cell("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(cell("sip:a@b"), "sip:a@b");
+    }
+
+    #[test]
+    fn durations_fit_their_column() {
+        assert_eq!(clock(0, 0), "0.000s");
+        assert_eq!(clock(59, 999_999_999), "59.999s");
+        assert_eq!(clock(725, 100_000_000), "12m05.1s");
+        assert_eq!(clock(10_805, 0), "3h00m05s");
+        assert_eq!(clock(86_400, 0), "24h00m00s");
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure() {
+        assert!(unless_broken_pipe(Err(io::ErrorKind::BrokenPipe.into())).is_ok());
+        assert!(unless_broken_pipe(Err(io::ErrorKind::StorageFull.into())).is_err());
+    }
+}

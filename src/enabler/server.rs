@@ -1,0 +1,194 @@
+//! The Enabler as a whole: listens, serves, stops.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+
+use super::committer::{Committer, Tally};
+use super::service::Service;
+use super::{Durability, Store, StoreError};
+use crate::ch1::DESCRIPTOR_SET;
+use crate::ch1::v1::charging_enabler_service_server::ChargingEnablerServiceServer;
+
+/// Largest report that is read; a header block is 64 KiB at most on any stack we know.
+const LARGEST_REPORT: usize = 1024 * 1024;
+/// Bytes a probe may send ahead of our reading.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const STREAMS_PER_CONNECTION: u32 = 16;
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// How long open streams may take to end once the Enabler stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the Enabler cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum EnablerError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error("server: {0}")]
+    Serve(#[from] tonic::transport::Error),
+    #[error("the server panicked; this is a bug")]
+    Panicked,
+}
+
+/// What came in since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Received {
+    pub accepted: u64,
+    pub duplicates: u64,
+    pub rejected: u64,
+    /// Told to come back later because the store failed.
+    pub failed: u64,
+}
+
+/// A running Charging Enabler. It stops when told to, or when it is dropped.
+pub struct Enabler {
+    address: SocketAddr,
+    store: PathBuf,
+    stop: watch::Sender<bool>,
+    /// Its other end goes with the server's thread.
+    running: watch::Receiver<()>,
+    tally: Arc<Tally>,
+    server: Option<JoinHandle<Result<Store, EnablerError>>>,
+}
+
+impl Enabler {
+    /// Opens the store, listens on `address` (port 0: any free one), and serves from a thread of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be opened or the address is taken.
+    pub fn start(address: SocketAddr, store: &Path, durability: Durability) -> Result<Self, EnablerError> {
+        let path = store.to_owned();
+        let store = Store::open(store, durability)?;
+        let listen = |source| EnablerError::Listen { address, source };
+        let listener = std::net::TcpListener::bind(address).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let bound = listener.local_addr().map_err(listen)?;
+        let (stop, stopping) = watch::channel(false);
+        let (ended, running) = watch::channel(());
+        let tally = Arc::new(Tally::default());
+        let committer = Committer::start(store, Arc::clone(&tally))?;
+        // One thread serves: reading and answering cost less than storing, which has its own.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let server = std::thread::Builder::new().name("enabler".into()).spawn(move || {
+            let _ended = ended;
+            runtime.block_on(serve(listener, committer, stopping))
+        })?;
+        Ok(Self { address: bound, store: path, stop, running, tally, server: Some(server) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// As a URL for a client.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The file of the store; it may be read while the Enabler runs.
+    #[must_use]
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
+    #[must_use]
+    pub fn received(&self) -> Received {
+        Received {
+            accepted: self.tally.accepted.load(Relaxed),
+            duplicates: self.tally.duplicates.load(Relaxed),
+            rejected: self.tally.rejected.load(Relaxed),
+            failed: self.tally.failed.load(Relaxed),
+        }
+    }
+
+    /// Waits until the server has ended by itself, which only a failure can make it do; [`Self::stop`] tells which.
+    pub async fn ended(&mut self) {
+        while self.running.changed().await.is_ok() {}
+    }
+
+    /// Answers what was read, ends the streams, and gives the store back.
+    ///
+    /// # Errors
+    /// When the server failed in the meantime.
+    pub fn stop(mut self) -> Result<Store, EnablerError> {
+        let _ = self.stop.send(true);
+        let Some(server) = self.server.take() else { return Err(EnablerError::Panicked) };
+        server.join().unwrap_or(Err(EnablerError::Panicked))
+    }
+}
+
+impl Drop for Enabler {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+        if let Some(server) = self.server.take() {
+            let _ = server.join();
+        }
+    }
+}
+
+async fn serve(
+    listener: std::net::TcpListener,
+    committer: Committer,
+    stopping: watch::Receiver<bool>,
+) -> Result<Store, EnablerError> {
+    let listener = TcpListener::from_std(listener)?;
+    let Committer { groups, thread } = committer;
+    let service = ChargingEnablerServiceServer::new(Service { groups, stopping: stopping.clone() })
+        .max_decoding_message_size(LARGEST_REPORT);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<ChargingEnablerServiceServer<Service>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .inspect_err(|error| tracing::error!(%error, "no reflection"))
+        .ok();
+    let mut stop = stopping.clone();
+    let mut overdue = stopping;
+    let overdue = async move {
+        let _ = overdue.wait_for(|stopping| *stopping).await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let stopped = async move {
+        // An error means that the handle is gone: stop as well.
+        let _ = stop.wait_for(|stopping| *stopping).await;
+        health.set_not_serving::<ChargingEnablerServiceServer<Service>>().await;
+    };
+    let serving = Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(STREAM_WINDOW)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        // A probe that vanished without a FIN would hold its stream for ever.
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .tcp_nodelay(true)
+        .add_service(service)
+        .add_service(health_service)
+        .add_optional_service(reflection)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped);
+    // A client that neither reads nor leaves is cut off; what it was not told it will ask again.
+    let served = tokio::select! {
+        served = serving => served,
+        () = overdue => Ok(()),
+    };
+    // Every stream is over, so the last sender is gone and the committer ends.
+    let store = tokio::task::spawn_blocking(move || thread.join()).await;
+    served?;
+    store.map_err(|_| EnablerError::Panicked)?.map_err(|_| EnablerError::Panicked)
+}

@@ -1,0 +1,281 @@
+//! What the Charging Enabler holds: the current revision of each record.
+
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
+
+use super::schema::{self, Durability};
+use crate::ch1::v1;
+use crate::ch1::wire::{self, Invalid, Key};
+use crate::time::Timestamp;
+
+/// Why a store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("store {}: {source}", path.display())]
+    Open { path: PathBuf, source: rusqlite::Error },
+    #[error("store {}: not a store of StopRecords", .0.display())]
+    Foreign(PathBuf),
+    #[error("store {}: made by another version (format {found}, this one reads {known})", path.display())]
+    Version { path: PathBuf, found: i32, known: i32 },
+    #[error("store: {0}")]
+    Database(#[from] rusqlite::Error),
+}
+
+/// One report as it arrived.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arrival {
+    Record {
+        sequence: u64,
+        record: Box<v1::StopRecord>,
+    },
+    Gap {
+        probe: v1::ProbeIdentity,
+        sequence: u64,
+        gap: v1::GapNotice,
+    },
+    /// An envelope without a report, or with one of a later contract.
+    Nothing {
+        sequence: u64,
+    },
+}
+
+/// What became of one report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Accepted,
+    /// The same revision, or a later one, was there.
+    Duplicate,
+    Rejected(Invalid),
+}
+
+const NO_REPORT: Invalid = Invalid { field: "report", why: "is missing or of an unknown kind" };
+
+/// How much a store holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Records that are charged.
+    pub records: u64,
+    pub withdrawn: u64,
+    pub gaps: u64,
+}
+
+/// The store.
+///
+/// Invariant (rules 4 and 14): of each session there is one row, the highest revision that ever arrived. A record whose
+/// start lies after the stop of a stored one with the same id is another session (its Call-ID and tags were used
+/// again); a resend has the start of the stored one. Without a known start the two cannot be told apart, and the record
+/// counts as the stored session's.
+pub struct Store {
+    pub(super) connection: Connection,
+}
+
+/// A stored row with the same record id.
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    row: i64,
+    revision: u32,
+    start: Option<i64>,
+    first: Option<i64>,
+    stop: i64,
+}
+
+impl Store {
+    /// Opens a store, and makes it if there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no store, or one of another version.
+    pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
+        Ok(Self { connection: schema::open(path, durability)? })
+    }
+
+    /// Opens a store that must exist, to read it; an Enabler may be writing it.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when there is no such file.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: schema::open_to_read(path)? })
+    }
+
+    /// Stores all of these in one transaction. When this returns, the accepted ones are as durable as the store is.
+    ///
+    /// # Errors
+    /// When the database fails; nothing of the batch is stored then, and all of it may be sent again.
+    pub fn commit(&mut self, batch: &[Arrival]) -> Result<Vec<Outcome>, StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        {
+            let mut statements = Statements::prepare(&transaction)?;
+            for arrival in batch {
+                outcomes.push(match arrival {
+                    Arrival::Record { record, .. } => statements.record(record)?,
+                    Arrival::Gap { probe, sequence, gap } => statements.gap(probe, *sequence, gap)?,
+                    Arrival::Nothing { .. } => Outcome::Rejected(NO_REPORT),
+                });
+            }
+        }
+        transaction.commit()?;
+        Ok(outcomes)
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub fn totals(&self) -> Result<Totals, StoreError> {
+        let count = |sql| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let withdrawn = count("SELECT count(*) FROM record WHERE withdrawn")?.unsigned_abs();
+        let all = count("SELECT count(*) FROM record")?.unsigned_abs();
+        let gaps = count("SELECT count(*) FROM gap")?.unsigned_abs();
+        Ok(Totals { records: all - withdrawn, withdrawn, gaps })
+    }
+}
+
+/// The statements of one transaction.
+struct Statements<'a> {
+    find: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
+    replace: CachedStatement<'a>,
+    gap: CachedStatement<'a>,
+    /// Reused from record to record.
+    blob: Vec<u8>,
+}
+
+impl<'a> Statements<'a> {
+    fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            find: connection.prepare_cached(
+                "SELECT id, revision, start_time, first_time, stop_time FROM record WHERE record_id = ?1 ORDER BY id",
+            )?,
+            insert: connection.prepare_cached(
+                "INSERT INTO record (record_id, revision, withdrawn, start_time, first_time, stop_time, trigger, \
+                 ended_by, terminated_by, call_id, caller, callee, report) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )?,
+            replace: connection.prepare_cached(
+                "UPDATE record SET revision = ?2, withdrawn = ?3, start_time = ?4, first_time = ?5, stop_time = ?6, \
+                 trigger = ?7, ended_by = ?8, terminated_by = ?9, call_id = ?10, caller = ?11, callee = ?12, \
+                 report = ?13 WHERE id = ?1",
+            )?,
+            gap: connection.prepare_cached("INSERT OR IGNORE INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?,
+            blob: Vec::new(),
+        })
+    }
+
+    fn record(&mut self, record: &v1::StopRecord) -> rusqlite::Result<Outcome> {
+        let key = match wire::key(record) {
+            Ok(key) => key,
+            Err(invalid) => return Ok(Outcome::Rejected(invalid)),
+        };
+        match self.same_session(&key)? {
+            Some(stored) if stored.revision >= key.revision => return Ok(Outcome::Duplicate),
+            Some(stored) => self.write(&key, record, Some(stored.row))?,
+            None => self.write(&key, record, None)?,
+        }
+        Ok(Outcome::Accepted)
+    }
+
+    /// The stored row of the session this record is of.
+    fn same_session(&mut self, key: &Key) -> rusqlite::Result<Option<Stored>> {
+        let start = start(key).map(Timestamp::nanos);
+        let mut rows = self.find.query([&key.record_id.0[..]])?;
+        let mut same = None;
+        while let Some(row) = rows.next()? {
+            let stored = Stored {
+                row: row.get(0)?,
+                revision: row.get(1)?,
+                start: row.get(2)?,
+                first: row.get(3)?,
+                stop: row.get(4)?,
+            };
+            if start.is_some() && stored.start == start {
+                return Ok(Some(stored));
+            }
+            // The first sight of a session comes before its answer: a record that only got its answer in a later
+            // revision must not pass for another session because the answer came after the BYE.
+            let begins_after = first(key).is_some_and(|first| first.nanos() > stored.stop);
+            let ends_before = stored.first.is_some_and(|first| key.stop.nanos() < first);
+            if !begins_after && !ends_before {
+                same = Some(stored);
+            }
+        }
+        Ok(same)
+    }
+
+    /// Writes a new row, or over an old one.
+    fn write(&mut self, key: &Key, record: &v1::StopRecord, over: Option<i64>) -> rusqlite::Result<()> {
+        self.blob.clear();
+        // Encoding into a Vec cannot run out of room.
+        let _ = record.encode(&mut self.blob);
+        let caller = uris(record.from_address.iter().chain(&record.calling_party_addresses));
+        let called = record.requested_party_address.iter().chain(&record.called_party_address);
+        let callee = uris(called.chain(&record.called_asserted_identities));
+        let start = start(key).map(Timestamp::nanos);
+        let first = first(key).map(Timestamp::nanos);
+        macro_rules! row {
+            ($key:expr) => {
+                params![
+                    $key,
+                    key.revision,
+                    record.withdrawn,
+                    start,
+                    first,
+                    key.stop.nanos(),
+                    record.trigger,
+                    record.ended_by,
+                    record.terminated_by,
+                    record.call_id,
+                    caller,
+                    callee,
+                    self.blob
+                ]
+            };
+        }
+        match over {
+            Some(id) => self.replace.execute(row!(id))?,
+            None => self.insert.execute(row!(&key.record_id.0[..]))?,
+        };
+        Ok(())
+    }
+
+    fn gap(&mut self, probe: &v1::ProbeIdentity, sequence: u64, gap: &v1::GapNotice) -> rusqlite::Result<Outcome> {
+        let read = match wire::read_gap(gap) {
+            Ok(read) => read,
+            Err(invalid) => return Ok(Outcome::Rejected(invalid)),
+        };
+        let rows = self.gap.execute(params![
+            probe.probe_id,
+            probe.origin_state_id.cast_signed(),
+            sequence.cast_signed(),
+            read.interface,
+            read.from.nanos(),
+            read.to.nanos(),
+            read.count.cast_signed(),
+            gap.cause
+        ])?;
+        Ok(if rows == 0 { Outcome::Duplicate } else { Outcome::Accepted })
+    }
+}
+
+/// The known start of a session: what tells a resend from a reuse.
+fn start(key: &Key) -> Option<Timestamp> {
+    key.answer.or(key.invite)
+}
+
+fn first(key: &Key) -> Option<Timestamp> {
+    key.invite.or(key.answer)
+}
+
+/// The different URIs of a party, for the search by party.
+fn uris<'a>(addresses: impl Iterator<Item = &'a v1::PartyAddress>) -> String {
+    let mut all = String::new();
+    for address in addresses {
+        let uri = address.uri.as_deref().unwrap_or(&address.raw);
+        if !all.split(' ').any(|other| other == uri) {
+            if !all.is_empty() {
+                all.push(' ');
+            }
+            all.push_str(uri);
+        }
+    }
+    all
+}

@@ -1,0 +1,102 @@
+//! The whole edge: an outbox, the client, gRPC on loopback, the Enabler and its store.
+#![cfg(feature = "cli")]
+
+mod ch1_support;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ch1_support::{record, report};
+use tolltap::ch1::{Acknowledgements, Ch1Client, ClientOptions};
+use tolltap::enabler::{Durability, Enabler, Filter, Store};
+use tolltap::outbox::{Limits, Outbox};
+
+fn deliver(enabler: &Enabler, records: impl IntoIterator<Item = tolltap::charging::StopRecord>) -> Acknowledgements {
+    let outbox = Arc::new(Outbox::new(Limits { items: 4096, bytes: 64 << 20 }));
+    let client = Ch1Client::start(&enabler.url(), ClientOptions::default(), Arc::clone(&outbox)).unwrap();
+    for record in records {
+        outbox.push(report(record)).unwrap();
+    }
+    client.finish().unwrap()
+}
+
+fn stored(store: &Store) -> Vec<String> {
+    let mut ids = Vec::new();
+    store
+        .each(&Filter::default(), |record| {
+            ids.push(record.call_id().to_owned());
+            Ok::<_, std::convert::Infallible>(())
+        })
+        .unwrap();
+    ids
+}
+
+#[test]
+fn every_record_arrives_once_and_in_the_order_of_its_stop() {
+    let scratch = tempfile::tempdir().unwrap();
+    let enabler =
+        Enabler::start("127.0.0.1:0".parse().unwrap(), &scratch.path().join("s"), Durability::Lasting).unwrap();
+    let first = deliver(&enabler, (0..5000).rev().map(record));
+    assert_eq!((first.accepted, first.duplicates, first.disconnects), (5000, 0, 0));
+    let again = deliver(&enabler, (0..10).map(record));
+    assert_eq!((again.accepted, again.duplicates), (0, 10));
+    let store = enabler.stop().unwrap();
+    assert_eq!(store.totals().unwrap().records, 5000);
+    let expected: Vec<_> = (0..5000).map(|n| format!("3848276298220188511-{n}@client{n}.example.com")).collect();
+    assert_eq!(stored(&store), expected);
+}
+
+/// Processor time of this process so far, in milliseconds: wall time says little on a shared machine.
+fn cpu() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    (ticks(11) + ticks(12)) * 10
+}
+
+fn spent((begin, before): (Instant, u64)) -> String {
+    format!("{:?} ({} ms of processor)", begin.elapsed(), cpu() - before)
+}
+
+/// Not a test of correctness: `cargo test --release --test enabler_delivery -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures"]
+fn measures_records_per_second() {
+    for durability in [Durability::Temporary, Durability::Lasting, Durability::Temporary, Durability::Lasting] {
+        let scratch = tempfile::tempdir().unwrap();
+        let enabler = Enabler::start("127.0.0.1:0".parse().unwrap(), &scratch.path().join("s"), durability).unwrap();
+        let records: Vec<_> = (0..30_000).map(record).collect();
+        let begin = (Instant::now(), cpu());
+        let answers = deliver(&enabler, records);
+        println!("{durability:?}: 30000 records acknowledged in {}", spent(begin));
+        assert_eq!(answers.accepted, 30_000);
+
+        let begin = (Instant::now(), cpu());
+        let store = enabler.stop().unwrap();
+        println!("  stop {}", spent(begin));
+        let begin = (Instant::now(), cpu());
+        let mut out = Vec::new();
+        let each = |record: tolltap::ch1::WireRecord| {
+            record.write_json(&mut out);
+            Ok::<_, std::convert::Infallible>(out.push(b'\n'))
+        };
+        store.each(&Filter::default(), each).unwrap();
+        println!("  read back as JSON: {}, {} bytes", spent(begin), out.len());
+    }
+
+    let records: Vec<_> = (0..30_000).map(record).collect();
+    let begin = (Instant::now(), cpu());
+    let wired: Vec<_> = records.iter().map(tolltap::ch1::WireRecord::from).collect();
+    println!("convert 30000: {}", spent(begin));
+    let begin = (Instant::now(), cpu());
+    let mut out = Vec::new();
+    wired.iter().for_each(|record| record.write_json(&mut out));
+    println!("JSON 30000: {}", spent(begin));
+    let begin = (Instant::now(), cpu());
+    let bytes: usize = wired.iter().map(|record| record.encode().len()).sum();
+    println!("encode 30000: {}, {} bytes each", spent(begin), bytes / 30_000);
+    let begin = (Instant::now(), cpu());
+    let encoded: Vec<_> = wired.iter().map(|record| record.encode()).collect();
+    encoded.iter().for_each(|bytes| assert!(tolltap::ch1::WireRecord::decode(bytes).is_ok()));
+    println!("encode and decode 30000: {}", spent(begin));
+}
