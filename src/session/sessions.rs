@@ -374,6 +374,9 @@ impl Sessions {
                 None => return dialog.last_message,
             }
         }
+        if !dialog.is_confirmed() && dialog.ending.is_none() {
+            return dialog.last_message.plus(TRANSACTION);
+        }
         let after_loss = dialog.session_expires > 0 && self.losses.any_since(dialog.refreshed);
         let timer = dialog.timer_deadline(after_loss).unwrap_or(Timestamp::MAX);
         waits.min(silent).min(timer)
@@ -447,6 +450,9 @@ impl Sessions {
     /// Counts a BYE that made no record.
     fn count_waiting(&mut self, place: Place) {
         let Some(dialog) = self.table.get(place) else { return };
+        if dialog.ending.is_none() {
+            return;
+        }
         if dialog.marks.has(Marks::INVITE) {
             self.counts.early_byes += 1;
         } else {
