@@ -6,9 +6,8 @@ use crate::time::Timestamp;
 
 use super::assembler::Assembler;
 use super::held::Held;
-use super::limits::StreamLimits;
 use super::reader::is_opaque;
-use super::shared::{Shared, Work};
+use super::shared::Work;
 use super::websocket;
 
 /// A sequence number further than this from the expected one belongs to another connection whose SYN was not seen. No
@@ -162,7 +161,7 @@ impl Direction {
         if recent && (1..JOIN_FAR as i32).contains(&distance(self.origin, origin)) {
             return;
         }
-        self.flush(work);
+        self.flush_held(work);
         self.forget(work);
         (self.mode, self.origin, self.next) = (Mode::Undecided, origin, origin);
     }
@@ -444,7 +443,7 @@ impl Direction {
     /// Another connection, or a stray segment: start over with it.
     fn jump(&mut self, work: &mut Work<'_>, at: u32, payload: &[u8], wire_len: u32) {
         work.shared.counts.jumps += 1;
-        self.flush(work);
+        self.flush_held(work);
         if self.sip {
             work.gap(Carrier::Tcp, 1);
         }
@@ -460,7 +459,7 @@ impl Direction {
         if !self.is_reading() || distance(at, self.next).unsigned_abs() > FAR {
             return;
         }
-        self.flush(work);
+        self.flush_held(work);
         self.close(work);
     }
 
@@ -469,7 +468,7 @@ impl Direction {
         if !self.is_reading() || end != self.next {
             return;
         }
-        self.flush(work);
+        self.flush_held(work);
         self.next = self.next.wrapping_add(1);
         self.close(work);
     }
@@ -481,7 +480,7 @@ impl Direction {
     }
 
     /// Delivers all that waits, as if every time had passed.
-    pub(super) fn flush(&mut self, work: &mut Work<'_>) {
+    pub(super) fn flush_held(&mut self, work: &mut Work<'_>) {
         self.settle(work);
         while self.held.as_deref().is_some_and(|held| !held.ahead.is_empty()) {
             self.pass_hole(work);
@@ -496,7 +495,7 @@ impl Direction {
     }
 
     /// Does what is due.
-    pub(super) fn expire(&mut self, work: &mut Work<'_>) {
+    pub(super) fn expire_held(&mut self, work: &mut Work<'_>) {
         let now = work.now;
         if self.held.as_deref().is_some_and(|held| held.join_until.is_some_and(|until| until <= now)) {
             self.settle(work);
@@ -554,7 +553,7 @@ impl Direction {
     }
 
     /// Drops all that is held, for want of room.
-    pub(super) fn drop_held(&mut self, work: &mut Work<'_>) {
+    pub(super) fn drop_for_room(&mut self, work: &mut Work<'_>) {
         let Some(held) = self.held.as_deref().filter(|held| held.cost() > 0) else { return };
         let last = held.ahead.pieces().next_back().map(|piece| piece.end());
         work.shared.counts.buffers_dropped += 1;
@@ -570,14 +569,6 @@ impl Direction {
         } else {
             self.mode = Mode::Other;
         }
-    }
-
-    /// When [`Direction::expire`] has something to do.
-    pub(super) fn due(&self, limits: &StreamLimits) -> Option<Timestamp> {
-        let held = self.held.as_deref()?;
-        let hole = held.ahead.first().map(|piece| piece.time.plus(limits.hole_age));
-        let stall = held.is_inside().then(|| held.progress.plus(limits.stall));
-        [held.join_until, held.ack_until, hole, stall].into_iter().flatten().min()
     }
 
     /// The box, taken when there is none.
@@ -618,18 +609,10 @@ impl Direction {
     }
 }
 
-/// Releases what a direction holds when its conversation goes.
-pub(super) fn dismiss(direction: &mut Direction, shared: &mut Shared) {
-    if let Some(held) = direction.held.take() {
-        shared.counts.unfinished += u64::from(held.is_inside());
-        shared.give_back(held);
-    }
-}
-
 /// Whether a segment without a beginning may belong to a SIP stream: text, at least where it starts.
 ///
 /// Encrypted and binary streams fail here, so that nothing of them is ever kept; MSRP and HTTP name themselves.
-fn may_be_sip(payload: &[u8]) -> bool {
+pub(super) fn may_be_sip(payload: &[u8]) -> bool {
     let Some(head) = payload.get(..payload.len().min(16)).filter(|head| !head.is_empty()) else { return false };
     let control = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n')) || *byte == 0x7f;
     websocket::begins_handshake(payload)
