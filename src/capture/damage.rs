@@ -49,6 +49,9 @@ pub enum Fault {
     /// A record of nothing but zero bytes: a file system that lost its last writes leaves such tails.
     #[error("a record holds only zero bytes, as in a part that was never written")]
     Unwritten,
+    /// The header of another pcap file, where a packet should be: two files joined end to end, perhaps inside gzip.
+    #[error("another pcap file begins here")]
+    SecondFile,
     /// A length no packet has; believing it would read the next packets as the bytes of this one.
     #[error("a packet claims {length} captured bytes, and no more than {limit} can be right")]
     PacketLength { length: u64, limit: u64 },
@@ -91,6 +94,7 @@ impl Fault {
             Self::Truncated { .. } | Self::CompressedEnd(_) => {
                 "if it is still being written or copied, read it again afterwards"
             }
+            Self::SecondFile => "name the files one by one, or join them with mergecap",
             Self::Read(_) => "check the disk or the pipe that it comes from",
             Self::Version { .. } | Self::TooManyInterfaces => "rewrite it with editcap -F pcapng",
             _ => "compare it with its original",

@@ -1,5 +1,6 @@
 //! Several capture files as one, in the order of their capture times.
 
+use core::fmt;
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, binary_heap::PeekMut},
@@ -41,6 +42,17 @@ pub struct CaptureFiles {
     given: bool,
     interfaces: Interfaces,
     damages: Vec<Damage>,
+}
+
+/// How far, not what: packets are personal data.
+impl fmt::Debug for CaptureFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CaptureFiles")
+            .field("files", &self.files.len())
+            .field("position", &self.position())
+            .field("damages", &self.damages)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The current item of one file. Two items never come from one file at a time, so the frame number decides nothing here.

@@ -63,6 +63,8 @@ pub(super) struct Pcap {
     magic: Magic,
     link: LinkType,
     interface: InterfaceId,
+    /// Magic number and version, by which another file header is known in a place where a packet should be.
+    opening: [u8; 8],
     /// More captured bytes than this make a header damage.
     limit: u32,
 }
@@ -86,8 +88,9 @@ impl Pcap {
         let [.., high, low] = long(file_header::LINK).to_be_bytes();
         let link = LinkType::from(u16::from_be_bytes([high, low]));
         let limit = packet_limit(long(file_header::SNAPLEN));
+        let opening = field(header, 0).unwrap_or_default();
         source.consume(file_header::LEN);
-        Ok(Self { magic, link, interface: InterfaceId::default(), limit })
+        Ok(Self { magic, link, interface: InterfaceId::default(), opening, limit })
     }
 
     pub(super) fn link(&self) -> LinkType {
@@ -112,6 +115,10 @@ impl Pcap {
         let long = |at| field(header, at).map_or(0, |bytes| order.u32(bytes));
         let (seconds, fraction) = (long(packet_header::SECONDS), long(packet_header::FRACTION));
         let (captured, original) = (long(packet_header::CAPTURED), long(packet_header::ORIGINAL));
+        // Before the length, which in a file header is a time zone of 0: it would pass for an empty packet of 2055.
+        if header.starts_with(&self.opening) {
+            return Err(Fault::SecondFile);
+        }
         if captured > self.limit {
             return Err(Fault::PacketLength { length: captured.into(), limit: self.limit.into() });
         }

@@ -85,7 +85,7 @@ struct Trickle {
 }
 
 impl Trickle {
-    fn new(bytes: Vec<u8>, step: usize) -> Box<dyn Read + Send> {
+    fn boxed(bytes: Vec<u8>, step: usize) -> Box<dyn Read + Send> {
         Box::new(Self { bytes: io::Cursor::new(bytes), step, calls: 0 })
     }
 }
@@ -121,6 +121,16 @@ fn packets(count: usize) -> impl Strategy<Value = Vec<(i64, Vec<u8>)>> {
     prop::collection::vec((time, prop::collection::vec(any::<u8>(), 0..80)), 0..count)
 }
 
+/// Two thousand packets of noise, a megabyte: several buffers and several compressed blocks.
+fn noise() -> Vec<(i64, Vec<u8>)> {
+    let mut state = 1_u64;
+    let mut byte = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    (1..2001).map(|time| (time, (0..500).map(|_| byte()).collect())).collect()
+}
+
 fn pcap(packets: &[(i64, Vec<u8>)]) -> Vec<u8> {
     let mut writer = PcapWriter::new(Vec::new(), 1).expect("memory takes it");
     for (time, bytes) in packets {
@@ -129,11 +139,13 @@ fn pcap(packets: &[(i64, Vec<u8>)]) -> Vec<u8> {
     writer.into_inner()
 }
 
-/// Frames as `pcap` wrote them.
-fn as_written(packets: &[(i64, Vec<u8>)]) -> Vec<(i64, Vec<u8>)> {
-    packets.to_vec()
-}
-
 fn times_and_bytes(reading: &Reading) -> Vec<(i64, Vec<u8>)> {
     reading.frames.iter().map(|frame| (frame.time, frame.bytes.clone())).collect()
+}
+
+/// A driver may read on a thread of its own.
+#[test]
+fn capture_files_can_be_sent_to_a_thread() {
+    fn is_send<T: Send>(_: &T) {}
+    is_send(&open(vec![]).expect("nothing can fail"));
 }

@@ -21,6 +21,8 @@ const FIRST_HINT: usize = 5;
 
 /// A zstd file being unpacked.
 ///
+/// Invariant: between calls the decoder holds unpacked bytes only if `pending`, and at most one block of input.
+///
 /// Memory: the decoder refuses windows above 128 MiB (the library's own limit), so a hostile header cannot ask for more.
 pub(super) struct Zstd {
     raw: Raw,

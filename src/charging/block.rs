@@ -4,7 +4,7 @@
 //! exact allocation: fields one after the other, each a kind, a length and its bytes.
 
 /// What a field of a block is. The order of the variants is the order in which a block keeps them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Fact {
     CallId,

@@ -105,18 +105,30 @@ pub(crate) fn gather_media(packer: &mut Packer, answer: &Message<'_>) -> Gathere
 }
 
 /// What the product tokens of a sender say it is: OMA SIMPLE IM names them `IM-serv/` and `IM-client/`.
+///
+/// Tokens only, not any text that contains them: what stands in a comment (RFC 3261 §20.41) is about something else.
 pub(crate) fn product_role(agent: &[u8]) -> Role {
-    let mut tokens = agent.split(|byte| byte.is_ascii_whitespace());
-    tokens
-        .find_map(|token| {
-            let is = |product: &[u8]| token.get(..product.len()).is_some_and(|head| head.eq_ignore_ascii_case(product));
-            match () {
-                () if is(b"IM-serv/") => Some(Role::ImServer),
-                () if is(b"IM-client/") => Some(Role::ImClient),
-                () => None,
-            }
-        })
-        .unwrap_or_default()
+    let mut depth = 0_u32;
+    let outside = agent.split(|byte| {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > 0 || byte.is_ascii_whitespace() || *byte == b')'
+    });
+    let starts = |token: &[u8], product: &[u8]| {
+        token.get(..product.len()).is_some_and(|head| head.eq_ignore_ascii_case(product))
+    };
+    for token in outside {
+        if starts(token, b"IM-serv/") {
+            return Role::ImServer;
+        }
+        if starts(token, b"IM-client/") {
+            return Role::ImClient;
+        }
+    }
+    Role::Unspecified
 }
 
 fn list(packer: &mut Packer, fact: Fact, message: &Message<'_>, header: Header) {
@@ -179,6 +191,8 @@ mod tests {
         assert_eq!(product_role(b"IM-client/OMA1.0 Acme/3"), Role::ImClient);
         assert_eq!(product_role(b"Acme/3 im-serv/OMA2.0"), Role::ImServer);
         assert_eq!(product_role(b"Acme IM-server"), Role::Unspecified);
+        assert_eq!(product_role(b"NotIM-client/1.0 (like IM-serv/1.0 (IM-client/2))"), Role::Unspecified);
+        assert_eq!(product_role(b"Acme (x) IM-serv/1.0)"), Role::ImServer);
         assert_eq!(product_role(b""), Role::Unspecified);
     }
 }

@@ -17,7 +17,7 @@ const MAX_SOURCES: usize = 64;
 pub(crate) struct Reading {
     /// The time of what the frame brings.
     pub(crate) time: Timestamp,
-    /// The frame's own time was more than `--reorder` behind the highest seen, and was clamped to it.
+    /// The frame's own time was more than `--reorder` behind the highest of its source, and was clamped to that.
     pub(crate) stepped_back: bool,
     /// The clock has just moved forward over a gap that began here.
     pub(crate) gap_from: Option<Timestamp>,
@@ -38,12 +38,15 @@ struct Jump {
 pub(crate) struct Clock {
     now: Timestamp,
     reorder: Duration,
+    /// Highest believed time of each source, by its number. A source that is behind the others delivers late, and what it
+    /// brings has its right time; only one that falls behind itself has a clock that stepped back.
+    highest: Vec<Timestamp>,
     jumps: Vec<Jump>,
 }
 
 impl Clock {
     pub(crate) fn new(reorder: Duration) -> Self {
-        Self { now: Timestamp::MIN, reorder, jumps: Vec::new() }
+        Self { now: Timestamp::MIN, reorder, highest: Vec::new(), jumps: Vec::new() }
     }
 
     /// The highest time believed.
@@ -65,8 +68,14 @@ impl Clock {
             if !self.jumps.is_empty() {
                 self.jumps.retain(|jump| jump.source != source);
             }
-            let stepped_back = time < self.now.minus(self.reorder);
-            let reading = Reading { time: if stepped_back { self.now } else { time }, stepped_back, gap_from: None };
+            let index = usize::from(source.0);
+            if self.highest.len() <= index {
+                self.highest.resize(index + 1, Timestamp::MIN);
+            }
+            let highest = &mut self.highest[index];
+            let stepped_back = time < highest.minus(self.reorder);
+            *highest = time.max(*highest);
+            let reading = Reading { time: if stepped_back { *highest } else { time }, stepped_back, gap_from: None };
             self.now = self.now.max(time);
             return reading;
         }
@@ -131,6 +140,15 @@ mod tests {
         let reading = clock.read(InterfaceId(0), at(799));
         assert_eq!((reading.time, reading.stepped_back), (at(1_000), true));
         assert_eq!(clock.now(), at(1_000));
+    }
+
+    #[test]
+    fn a_source_that_delivers_late_has_not_stepped_back() {
+        let mut clock = clock();
+        clock.read(InterfaceId(0), at(10_000));
+        let late = clock.read(InterfaceId(1), at(1_000));
+        assert_eq!((late.time, late.stepped_back), (at(1_000), false));
+        assert!(clock.read(InterfaceId(1), at(0)).stepped_back);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Probe {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let (packet, stream, sip) = self.tap.counts();
-        Counts { packet: *packet, stream: *stream, sip: *sip, session: self.ledger.counts(), ..self.counts }
+        Counts { packet: *packet, stream, sip: *sip, session: self.ledger.counts(), ..self.counts }
     }
 
     /// Dialogs and attempts that are kept at the moment.

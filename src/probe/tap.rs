@@ -67,7 +67,7 @@ impl Tap {
         [self.peeler.next_expiry(), self.streams.next_timeout()].into_iter().flatten().min()
     }
 
-    pub(crate) fn counts(&self) -> (&PacketCounts, &StreamCounts, &SipCounts) {
+    pub(crate) fn counts(&self) -> (&PacketCounts, StreamCounts, &SipCounts) {
         (self.peeler.counts(), self.streams.counts(), &self.sip)
     }
 }

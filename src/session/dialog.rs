@@ -53,7 +53,7 @@ impl Side {
 
 /// What was seen of a dialog, as single bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Marks(u16);
+pub(crate) struct Marks(u32);
 
 impl Marks {
     /// The first side sent the initial INVITE.
@@ -76,6 +76,15 @@ impl Marks {
     /// Something that the first (second) side sent was captured.
     pub(crate) const FIRST_HEARD: Self = Self(1 << 10);
     pub(crate) const SECOND_HEARD: Self = Self(1 << 11);
+    /// The first that was seen of the dialog was its BYE, or the answer to it.
+    pub(crate) const BEGAN_WITH_ITS_END: Self = Self(1 << 12);
+    /// Tags do not tell the sides apart, and neither do the From URIs.
+    pub(crate) const SIDES_UNKNOWN: Self = Self(1 << 13);
+    /// Its INVITE was seen on several hops: a BYE will be too, and the mirror may deliver a relay's copy first.
+    pub(crate) const SEVERAL_HOPS: Self = Self(1 << 14);
+    /// Its INVITE entered (left) the IM Server.
+    pub(crate) const LEG_IN: Self = Self(1 << 15);
+    pub(crate) const LEG_OUT: Self = Self(1 << 16);
 
     pub(crate) fn set(&mut self, marks: Self) {
         self.0 |= marks.0;
@@ -108,6 +117,8 @@ pub(crate) struct Dialog {
     pub(crate) marks: Marks,
     /// Status of the latest failure of an attempt.
     pub(crate) status: u16,
+    /// Fewest Vias of its INVITE on any hop.
+    pub(crate) invite_vias: u8,
     /// CSeq of the INVITE that was or may be answered; `None` while only later traffic was seen.
     pub(crate) invite_cseq: Option<u32>,
     /// Highest CSeq of each side.
@@ -182,7 +193,7 @@ impl Dialog {
     /// Who a side is.
     pub(crate) fn party(&self, side: Side) -> Party {
         match side {
-            _ if !self.caller_known() => Party::Unspecified,
+            _ if !self.caller_known() || self.marks.has(Marks::SIDES_UNKNOWN) => Party::Unspecified,
             Side::First => Party::Caller,
             Side::Second => Party::Callee,
         }

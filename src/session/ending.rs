@@ -89,6 +89,8 @@ pub(crate) struct Bye {
     pub(crate) left: bool,
     /// A copy that left had more than one Via: another element had sent it to the server.
     pub(crate) relayed: bool,
+    /// Fewest Vias of any copy: the one nearest to its sender.
+    pub(crate) vias: u8,
     /// A copy went between two IM Servers.
     pub(crate) between: bool,
     /// What the sender's product token says it is.
@@ -109,6 +111,7 @@ impl Bye {
             entered: false,
             left: false,
             relayed: false,
+            vias: u8::MAX,
             between: false,
             product: Role::Unspecified,
             challenged: false,
@@ -124,6 +127,7 @@ impl Bye {
         self.entered |= other.entered;
         self.left |= other.left;
         self.relayed |= other.relayed;
+        self.vias = self.vias.min(other.vias);
         self.between |= other.between;
         if self.product == Role::Unspecified {
             self.product = other.product;
@@ -131,6 +135,7 @@ impl Bye {
     }
 
     pub(crate) fn crossed(&mut self, crossing: Crossing, vias: u16, at_server: bool) {
+        self.vias = self.vias.min(u8::try_from(vias).unwrap_or(u8::MAX));
         match crossing {
             Crossing::Entering => self.entered = true,
             Crossing::Leaving => {
@@ -212,7 +217,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
         .min_by_key(|(side, bye)| (bye.time, side.index()));
 
     if let Some((side, bye)) = first_bye {
-        let confirmed_by = confirmation_at_bye(dialog, bye, now, options)?;
+        let confirmed_by = confirmation_at_bye(dialog, side, bye, now, options)?;
         let (ended_by, terminated_by) = who(dialog, ending, side, bye);
         return Some(Conclusion {
             trigger: Trigger::Bye,
@@ -226,7 +231,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
             confirmed_by,
             invite: dialog.invite,
             answer: dialog.answer,
-            ack: dialog.ack,
+            ack: charged_ack(dialog, bye.time),
         });
     }
     let without_bye = |trigger, stop, cause| Conclusion {
@@ -241,7 +246,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
         confirmed_by: dialog.confirmed_by,
         invite: dialog.invite,
         answer: dialog.answer,
-        ack: dialog.ack,
+        ack: charged_ack(dialog, stop),
     };
     if let Some(answer) = &ending.answer
         && now >= answer.time.plus(options.reorder)
@@ -272,8 +277,28 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
     Some(conclusion)
 }
 
+/// The ACK as far as it matters: one that came after the end says nothing more, unless it is what confirms the session.
+fn charged_ack(dialog: &Dialog, stop: Timestamp) -> Moment {
+    let late = dialog.ack.get().is_some_and(|ack| ack > stop);
+    if late && dialog.confirmed_by != Confirmation::Ack { Moment::NEVER } else { dialog.ack }
+}
+
 /// Whether a BYE ends a session, and what shows that there was one (rules 8, 9 and 12).
-fn confirmation_at_bye(dialog: &Dialog, bye: &Bye, now: Timestamp, options: &Options) -> Option<Confirmation> {
+fn confirmation_at_bye(
+    dialog: &Dialog,
+    side: Side,
+    bye: &Bye,
+    now: Timestamp,
+    options: &Options,
+) -> Option<Confirmation> {
+    // Rule 12: what the mirror delivers after the BYE may yet tell how the dialog began.
+    let unknown = dialog.marks.has(Marks::BEGAN_WITH_ITS_END);
+    // Rule 18: where an earlier hop is captured too, a relay's copy says that its original is about to be delivered.
+    let nearest = if side == Side::First { dialog.invite_vias } else { 1 };
+    let relays_copy = dialog.marks.has(Marks::SEVERAL_HOPS) && bye.vias > nearest;
+    if (unknown || relays_copy) && now < bye.time.plus(options.reorder) {
+        return None;
+    }
     if dialog.is_confirmed() {
         return Some(dialog.confirmed_by);
     }
@@ -303,13 +328,16 @@ fn cause_of_bye(dialog: &Dialog, stop: Timestamp, ending: &Ending) -> i32 {
     if let Some(cause) = cause::of_reasons(ending.reasons.iter().map(|value| &**value)) {
         return cause;
     }
-    let set_up = dialog.answer.get().is_none_or(|answer| {
-        answer <= stop
-            && (dialog.ack.is_some()
-                || !dialog.was_heard(Side::First)
-                || dialog.marks.has(Marks::IN_DIALOG)
-                || stop.since(answer) > ACK_WAIT)
-    });
+    let set_up = match (dialog.answer.get(), dialog.ack.get()) {
+        (_, Some(ack)) => ack <= stop,
+        (None, None) => true,
+        (Some(answer), None) => {
+            answer <= stop
+                && (!dialog.was_heard(Side::First)
+                    || dialog.marks.has(Marks::IN_DIALOG)
+                    || stop.since(answer) > ACK_WAIT)
+        }
+    };
     if set_up { cause::NORMAL } else { cause::UNSUCCESSFUL_SETUP }
 }
 

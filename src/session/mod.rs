@@ -4,6 +4,7 @@ mod counts;
 mod deadline;
 mod dialog;
 mod ending;
+mod legs;
 mod losses;
 mod report;
 mod request;

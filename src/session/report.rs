@@ -5,7 +5,7 @@ use super::ending::{Conclusion, Ending};
 use super::losses::Toll;
 use super::sessions::service_kind;
 use crate::charging::{
-    End, Evidence, Identity, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, correlation, network, parties,
+    End, Evidence, Identity, Leg, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, correlation, network, parties,
     service,
 };
 use crate::private::Private;
@@ -61,6 +61,18 @@ pub(super) fn compose(
         correlation: correlation(&dialog.block),
         legs: Vec::new(),
         evidence: evidence(dialog, conclusion, toll),
+    }
+}
+
+/// A leg as another leg's record lists it.
+pub(super) fn leg_of(dialog: &Dialog, server_name: &str) -> Leg {
+    let (call_id, first, second) = dialog.key();
+    let second = second.unwrap_or_default();
+    Leg {
+        record_id: RecordId::of(server_name.as_bytes(), call_id, first, second),
+        call_id: Private::new(call_id.into()),
+        caller_tag: dialog.caller_known().then(|| Private::new(first.into())),
+        callee_tag: dialog.caller_known().then(|| Private::new(second.into())),
     }
 }
 

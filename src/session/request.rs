@@ -47,6 +47,10 @@ impl Sessions {
             let Some(dialog) = self.table.get(place) else { continue };
             let (_, first, second) = dialog.key();
             let is_attempt = second.is_none();
+            // Rule 4: what starts after the end of a session is another one.
+            if dialog.ended_before(at.time) {
+                continue;
+            }
             if dialog.caller_known() && first == from {
                 match dialog.invite_cseq {
                     Some(seen) if seen < cseq && is_attempt => self.begin_again(place, at),
@@ -85,6 +89,7 @@ impl Sessions {
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.block = attempt.block;
         dialog.marks = attempt.marks;
+        dialog.invite_vias = attempt.invite_vias;
         dialog.invite = Moment::NEVER;
         dialog.invite.at(at.time);
         dialog.invite_cseq = Some(at.message.cseq().number);
@@ -103,6 +108,7 @@ impl Sessions {
         attempt.block = packer.pack();
         attempt.marks.set(Marks::CALLER_KNOWN);
         attempt.marks.set(Marks::INVITE);
+        invite_crossed(attempt, at);
         if gathered.sdp {
             attempt.marks.set(Marks::OFFER);
         }
@@ -114,10 +120,8 @@ impl Sessions {
     /// The INVITE of a dialog that was known without it.
     fn found_invite(&mut self, place: Place, at: &Crossed<'_>) {
         let Some(dialog) = self.table.get_mut(place) else { return };
-        if dialog.key().1 != at.message.from_tag() {
-            dialog.swap_sides(&mut self.packer);
-        }
-        dialog.marks.set(Marks::CALLER_KNOWN);
+        let caller = if dialog.key().1 == at.message.from_tag() { Side::First } else { Side::Second };
+        dialog.set_caller(caller, &mut self.packer);
         self.same_invite(place, at);
     }
 
@@ -137,6 +141,10 @@ impl Sessions {
             && !dialog.block.all(Fact::InviteHop).any(|seen| seen == hop);
         if first_sight || new_hop {
             dialog.marks.set(Marks::INVITE);
+            if dialog.block.all(Fact::InviteHop).any(|seen| seen.get(..4) != hop.get(..4)) {
+                dialog.marks.set(Marks::SEVERAL_HOPS);
+            }
+            invite_crossed(dialog, at);
             let packer = self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::InviteHop);
             if new_hop {
                 packer.push(Fact::InviteHop, &hop);
@@ -152,17 +160,24 @@ impl Sessions {
             if gathered.messaging {
                 dialog.marks.set(Marks::MESSAGING);
             }
+            self.remember_leg(place);
         }
-        if dialog.ending.is_some() {
+        if self.table.get(place).is_some_and(|dialog| dialog.ending.is_some()) {
             self.settle(place, self.clock());
         }
     }
 
     fn ack(&mut self, at: &Crossed<'_>) {
         let message = at.message;
-        if let Some((place, side)) = self.find(at) {
+        if let Some((place, mut side)) = self.find(at) {
             let confirms = self.acknowledges_success(place, at);
             let Some(dialog) = self.table.get_mut(place) else { return };
+            // Sent before all that was seen of the dialog: it acknowledges the answer of the INVITE, whose sender called.
+            if dialog.invite_cseq.is_none() && at.time <= dialog.joined {
+                dialog.set_caller(side, &mut self.packer);
+                dialog.invite_cseq = Some(message.cseq().number);
+                side = Side::First;
+            }
             dialog.heard(side, at.time);
             dialog.last_good = dialog.last_good.max(at.time);
             let of_initial = side == Side::First && dialog.invite_cseq.is_none_or(|cseq| cseq == message.cseq().number);
@@ -260,6 +275,9 @@ impl Sessions {
             self.note_bye(place, Side::Second, at);
         } else {
             let place = self.adopt(at, Side::First);
+            if let Some(dialog) = self.table.get_mut(place) {
+                dialog.marks.set(Marks::BEGAN_WITH_ITS_END);
+            }
             self.note_bye(place, Side::First, at);
         }
     }
@@ -269,9 +287,14 @@ impl Sessions {
         let message = at.message;
         let cseq = message.cseq().number;
         let entered = self.entered_at_another_point(at);
+        let same_tags = message.from_tag() == message.to_tag();
+        let sides_unknown = same_tags && self.side_by_uri(place, at).is_none();
         let at_server = !self.servers.is_empty();
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.heard(side, at.time);
+        if sides_unknown {
+            dialog.marks.set(Marks::SIDES_UNKNOWN);
+        }
         let highest = dialog.highest_cseq[side.index()];
 
         let mut bye = Bye::new(at.time, cseq);
@@ -407,10 +430,15 @@ impl Sessions {
     }
 
     fn side_by_uri(&self, place: Place, at: &Crossed<'_>) -> Option<Side> {
-        let invite_from = self.table.get(place)?.block.first(Fact::From)?;
+        let block = &self.table.get(place)?.block;
         let from = at.message.first(Header::From)?;
-        let same = NameAddr::read(invite_from)?.uri == NameAddr::read(from.raw())?.uri;
-        Some(if same { Side::First } else { Side::Second })
+        let from = NameAddr::read(from.raw())?.uri;
+        let is = |fact| block.first(fact).and_then(NameAddr::read).is_some_and(|known| known.uri == from);
+        match (is(Fact::From), is(Fact::To)) {
+            (true, false) => Some(Side::First),
+            (false, true) => Some(Side::Second),
+            _ => None,
+        }
     }
 
     /// The attempt of this caller.
@@ -473,9 +501,19 @@ impl Sessions {
         self.packer.copy(&dialog.block, |fact| is_of_invite(fact) && (early || fact != Fact::InviteHop));
         branch.block = self.packer.pack();
         branch.invite = dialog.invite;
+        branch.invite_vias = dialog.invite_vias;
         branch.invite_cseq = dialog.invite_cseq;
         branch.highest_cseq[Side::First.index()] = dialog.invite_cseq.unwrap_or(0);
-        for mark in [Marks::CALLER_KNOWN, Marks::INVITE, Marks::PROVISIONAL, Marks::OFFER, Marks::FIRST_HEARD] {
+        for mark in [
+            Marks::CALLER_KNOWN,
+            Marks::INVITE,
+            Marks::PROVISIONAL,
+            Marks::OFFER,
+            Marks::FIRST_HEARD,
+            Marks::SEVERAL_HOPS,
+            Marks::LEG_IN,
+            Marks::LEG_OUT,
+        ] {
             if dialog.marks.has(mark) {
                 branch.marks.set(mark);
             }
@@ -496,6 +534,16 @@ impl Sessions {
         dialog.highest_cseq[from.index()] = at.message.cseq().number;
         self.insert(dialog)
     }
+}
+
+/// Where an INVITE was seen: which way past the server, and how far from its sender.
+fn invite_crossed(dialog: &mut Dialog, at: &Crossed<'_>) {
+    match at.crossing {
+        Crossing::Entering => dialog.marks.set(Marks::LEG_IN),
+        Crossing::Leaving => dialog.marks.set(Marks::LEG_OUT),
+        Crossing::Neither => {}
+    }
+    dialog.invite_vias = dialog.invite_vias.min(u8::try_from(at.message.via_count()).unwrap_or(u8::MAX));
 }
 
 /// Whether a fact comes from the INVITE, and so belongs to each of its branches.

@@ -39,6 +39,14 @@ impl Sessions {
         let message = at.message;
         let cseq = message.cseq().number;
         let attempt = self.attempt(at, message.from_tag());
+        // Rule 4: Call-ID and tags of a session that has ended, used again for one that started later.
+        let reused = self.find(at).filter(|(place, _)| {
+            let invite = attempt.and_then(|place| self.table.get(place)?.invite.get());
+            invite.is_some_and(|invite| self.table.get(*place).is_some_and(|old| old.ended_before(invite)))
+        });
+        if let Some((place, _)) = reused {
+            self.forget(place);
+        }
         if let Some((place, caller)) = self.find(at) {
             if let Some(attempt) = attempt.and_then(|place| self.table.get_mut(place)) {
                 attempt.marks.set(Marks::ANSWERED);
@@ -77,10 +85,7 @@ impl Sessions {
         // A dialog known from later traffic: what was sent before that, on the caller's behalf, answered the INVITE.
         let is_first = dialog.invite_cseq.is_none() && at.time <= dialog.joined;
         if is_first {
-            if inviter == Side::Second {
-                dialog.swap_sides(&mut self.packer);
-            }
-            dialog.marks.set(Marks::CALLER_KNOWN);
+            dialog.set_caller(inviter, &mut self.packer);
             dialog.invite_cseq = Some(cseq);
         }
         let initial = dialog.invite_cseq == Some(cseq) && (inviter == Side::First || is_first);
@@ -102,6 +107,7 @@ impl Sessions {
                 if gathered.messaging {
                     dialog.marks.set(Marks::MESSAGING);
                 }
+                self.remember_leg(place);
             }
             self.note_session_timer(place, at);
             self.confirm(place, Confirmation::Answer);
@@ -162,6 +168,7 @@ impl Sessions {
                 if let Some(dialog) = self.table.get_mut(place) {
                     // It is the answer that was seen, from the other side.
                     dialog.marks.clear(Marks::FIRST_HEARD);
+                    dialog.marks.set(Marks::BEGAN_WITH_ITS_END);
                 }
                 self.note_bye_answer(place, Side::First, at, status);
             }
@@ -178,12 +185,12 @@ impl Sessions {
             return;
         }
         if let Some((_, stale)) = ending.stale.take_if(|(side, bye)| *side == sender && bye.cseq == cseq) {
-            if accepted {
-                // Rule 11: the other side did not mind the old number.
-                ending.byes[sender.index()] = Some(stale);
-            } else {
+            if !accepted {
                 self.counts.stale_byes += 1;
+                return;
             }
+            // Rule 11: the other side did not mind the old number.
+            ending.byes[sender.index()] = Some(stale);
         }
         match &mut ending.byes[sender.index()] {
             Some(bye) => {

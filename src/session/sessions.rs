@@ -8,8 +8,9 @@ use super::counts::SessionCounts;
 use super::deadline::Deadlines;
 use super::dialog::{Dialog, Marks, Moment, NOWHERE, Place, Side};
 use super::ending::{Conclusion, Inferred, TRANSACTION, conclude};
+use super::legs::{Legs, direction};
 use super::losses::{Losses, Lost};
-use super::report::compose;
+use super::report::{compose, leg_of};
 use super::table::Table;
 use crate::charging::{
     Confirmation, Crossing, Fact, Options, Packer, Point, Revised, Role, Servers, ServiceKind, StopRecord, Trigger,
@@ -53,7 +54,9 @@ pub struct Sessions {
     pub(super) options: Options,
     pub(super) packer: Packer,
     pub(super) counts: SessionCounts,
-    pub(super) evicted: Vec<Dialog>,
+    pub(super) evicted: Vec<(Place, Dialog)>,
+    /// Legs by their keys; only where legs are merged.
+    pub(super) legs: Option<Legs>,
     deadlines: Deadlines,
     losses: Losses,
     now: Timestamp,
@@ -67,6 +70,7 @@ impl Sessions {
         Self {
             table: Table::new(options.max_dialogs),
             servers: Servers::new(&options.im_servers),
+            legs: options.one_charging_session.then(Legs::default),
             options,
             packer: Packer::default(),
             counts: SessionCounts::default(),
@@ -178,7 +182,9 @@ impl Sessions {
         }
         let conclusion = conclude(dialog, now, &self.options);
         let Some(ending) = dialog.ending.as_deref_mut() else { return };
-        if conclusion != ending.told {
+        // A further BYE may have to wait for its original; that takes nothing back. Only a session that goes on does.
+        let only_waits = conclusion.is_none() && ending.byes.iter().any(Option::is_some);
+        if conclusion != ending.told && !only_waits {
             let revised = revision_cause(ending.revision, ending.told.as_ref(), conclusion.as_ref());
             let before = ending.told;
             ending.told = conclusion;
@@ -221,12 +227,23 @@ impl Sessions {
             self.counts.confirmed += 1;
             self.counts.adopted += 1;
         }
+        let partner = self.legs.as_ref().and_then(|legs| legs.partner(&self.table, place));
+        if partner.is_some() && direction(dialog) == Some(Marks::LEG_OUT) {
+            if first {
+                self.counts.merged_legs += 1;
+            }
+            self.bump(place);
+            return;
+        }
         let toll =
             self.losses.between(dialog.start(), conclusion.stop.max(conclusion.detected.unwrap_or(conclusion.stop)));
         let revision = ending.revision + 1;
         let mut record = compose(dialog, &conclusion, toll, self.servers.name(dialog.point), revision, revised);
         record.withdrawn = withdrawn;
         record.identity.fork_index = self.fork_index(place);
+        if let Some(leg) = partner.and_then(|partner| self.table.get(partner)) {
+            record.legs.push(leg_of(leg, self.servers.name(leg.point)));
+        }
         if first {
             *match conclusion.trigger {
                 Trigger::Bye => &mut self.counts.records_by_bye,
@@ -268,17 +285,18 @@ impl Sessions {
     /// Time has passed for a dialog.
     fn expire(&mut self, place: Place, at: Timestamp) {
         let Some(dialog) = self.table.get(place) else { return };
-        if self.deadline(dialog, at) > at {
+        // As of just before: a wait that ends now is what has come up.
+        if self.deadline(dialog, at.minus(Duration::from_nanos(1))) > at {
             self.schedule(place, at);
             return;
         }
         if dialog.is_attempt() {
             self.count_attempt(place);
-            self.table.remove(place);
+            self.forget(place);
             return;
         }
         if dialog.ending.as_ref().is_some_and(|ending| ending.told.is_some()) {
-            self.table.remove(place);
+            self.forget(place);
             return;
         }
         self.settle(place, at);
@@ -289,7 +307,7 @@ impl Sessions {
         if !dialog.is_confirmed() {
             if dialog.ending.as_deref().and_then(|ending| ending.waits_until(&self.options, at)).is_none() {
                 self.count_waiting(place);
-                self.table.remove(place);
+                self.forget(place);
             }
             return;
         }
@@ -316,7 +334,7 @@ impl Sessions {
         } else if at >= dialog.last_message.plus(self.options.max_session) {
             if dialog.knows_only_ack() {
                 self.counts.ack_only += 1;
-                self.table.remove(place);
+                self.forget(place);
                 return;
             }
             Some((Trigger::MaxSession, dialog.last_message, at, cause::INTERNAL))
@@ -373,17 +391,37 @@ impl Sessions {
         }
     }
 
+    /// Takes a dialog out of the table.
+    pub(super) fn forget(&mut self, place: Place) {
+        if let Some(dialog) = self.table.remove(place)
+            && let Some(legs) = &mut self.legs
+        {
+            legs.remove(place, &dialog);
+        }
+    }
+
     /// Adds a dialog to the table.
     pub(super) fn insert(&mut self, dialog: Dialog) -> Place {
         let place = self.table.insert(dialog, &mut self.evicted);
+        self.remember_leg(place);
         self.schedule(place, self.now);
         place
+    }
+
+    /// Notes the keys of a leg, where legs are merged.
+    pub(super) fn remember_leg(&mut self, place: Place) {
+        if let (Some(legs), Some(dialog)) = (&mut self.legs, self.table.get(place)) {
+            legs.add(place, dialog);
+        }
     }
 
     /// Counts what had to go at the table's bound. The loss of an open session is a loss of state, which the records of
     /// all sessions that were open at the time will carry.
     fn bury_evicted(&mut self) {
-        for dialog in self.evicted.drain(..) {
+        for (place, dialog) in self.evicted.drain(..) {
+            if let Some(legs) = &mut self.legs {
+                legs.remove(place, &dialog);
+            }
             self.counts.evicted += 1;
             let told = dialog.ending.as_ref().is_some_and(|ending| ending.told.is_some());
             if dialog.is_confirmed() && !told {
@@ -431,6 +469,7 @@ impl Sessions {
             confirmed_by: Confirmation::None,
             marks: Marks::default(),
             status: 0,
+            invite_vias: u8::MAX,
             invite_cseq: None,
             highest_cseq: [0; 2],
             invite: Moment::NEVER,
@@ -507,8 +546,21 @@ impl Dialog {
         self.confirmed_by == Confirmation::Ack && !self.marks.has(Marks::INVITE) && !self.marks.has(Marks::IN_DIALOG)
     }
 
-    /// Makes the second tag the first, when it turns out to be the caller's.
-    pub(super) fn swap_sides(&mut self, packer: &mut Packer) {
+    /// Whether this session was told to have ended before that time.
+    pub(super) fn ended_before(&self, time: Timestamp) -> bool {
+        let told = self.ending.as_ref().and_then(|ending| ending.told.as_ref());
+        told.is_some_and(|told| told.stop < time)
+    }
+
+    /// It turns out which side sent the INVITE: its tag becomes the first.
+    pub(super) fn set_caller(&mut self, caller: Side, packer: &mut Packer) {
+        if caller == Side::Second {
+            self.swap_sides(packer);
+        }
+        self.marks.set(Marks::CALLER_KNOWN);
+    }
+
+    fn swap_sides(&mut self, packer: &mut Packer) {
         let (call_id, first, second) = self.key();
         let Some(second) = second else { return };
         packer.clear().push(Fact::CallId, call_id).push(Fact::FirstTag, second).push(Fact::SecondTag, first);

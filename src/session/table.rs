@@ -105,7 +105,7 @@ impl Table {
     }
 
     /// Adds a dialog and says where it is, and which entries had to go for it.
-    pub(crate) fn insert(&mut self, mut dialog: Dialog, evicted: &mut Vec<Dialog>) -> Place {
+    pub(crate) fn insert(&mut self, mut dialog: Dialog, evicted: &mut Vec<(Place, Dialog)>) -> Place {
         if self.len() >= self.max {
             self.evict(evicted);
         }
@@ -113,7 +113,7 @@ impl Table {
         if self.call(hash, call_id).nth(MAX_OF_ONE_CALL - 1).is_some() {
             let oldest = self.call(hash, call_id).min_by_key(|(_, other)| (other.is_confirmed(), other.ordinal));
             if let Some(place) = oldest.map(|(place, _)| place) {
-                evicted.extend(self.remove(place));
+                evicted.extend(self.remove(place).map(|dialog| (place, dialog)));
             }
         }
         dialog.ordinal = self.next_ordinal;
@@ -175,7 +175,7 @@ impl Table {
     }
 
     /// Makes room: unconfirmed dialogs first, then the oldest.
-    fn evict(&mut self, evicted: &mut Vec<Dialog>) {
+    fn evict(&mut self, evicted: &mut Vec<(Place, Dialog)>) {
         let count = (self.max / EVICTED_SHARE).max(1);
         let mut ranked: Vec<_> = self
             .places()
@@ -187,7 +187,7 @@ impl Table {
         }
         ranked.sort_unstable();
         for (_, _, place) in ranked {
-            evicted.extend(self.remove(place));
+            evicted.extend(self.remove(place).map(|dialog| (place, dialog)));
         }
     }
 

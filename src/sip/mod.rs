@@ -13,17 +13,22 @@ mod feature_tag;
 pub(crate) mod framing;
 mod header;
 mod index;
+mod lines;
 mod message;
 mod method;
 mod multipart;
 mod name_addr;
 mod parameter;
 mod reason;
+mod scan;
 pub mod sdp;
 mod session_expires;
 mod start_line;
 mod value;
 mod via;
+
+#[cfg(test)]
+mod tests;
 
 pub use anomaly::{Anomalies, Anomaly};
 pub use charging_vector::ChargingVector;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2};
 
 use crate::sip::parameter::{self, parameter};
-use crate::sip::value::{Pieces, end_of_quoted, is_space, trim, unfold};
+use crate::sip::value::{Pieces, end_of_quoted, is_space, opens_quoted, trim, unfold};
 
 /// A name-addr or addr-spec with its header parameters (RFC 3261 §25.1).
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -28,33 +28,38 @@ impl<'a> NameAddr<'a> {
 
     /// The same with a URI that may be empty: a tag can be read without one.
     pub(super) fn split(value: &'a [u8]) -> Option<Self> {
+        Self::split_noting(value).map(|(address, _)| address)
+    }
+
+    /// The same, and whether the value is off the grammar: no URI, spaces inside the brackets, an unquoted comma
+    /// or an escape before.
+    pub(super) fn split_noting(value: &'a [u8]) -> Option<(Self, bool)> {
         let value = trim(value);
         let mut at = 0;
+        let mut escaped = false;
         while let Some(found) = memchr2(b'"', b'<', value.get(at..)?) {
             at += found;
             if value.get(at) == Some(&b'<') {
+                let name = value.get(..at)?;
                 let inside = value.get(at + 1..)?;
-                let close = memchr(b'>', inside)?;
-                return Some(Self {
-                    display: display(value.get(..at)?),
-                    uri: trim(inside.get(..close)?),
-                    params: trim(inside.get(close + 1..)?),
-                });
+                let (inside, params) = inside.split_at_checked(memchr(b'>', inside)?)?;
+                let address = Self { display: display(name), uri: trim(inside), params: trim(params.get(1..)?) };
+                let comma = memchr(b',', name).is_some() && memchr(b'"', name).is_none();
+                return Some((
+                    address,
+                    escaped || comma || address.uri.is_empty() || address.uri.len() != inside.len(),
+                ));
             }
-            at = end_of_quoted(value, at)? + 1;
+            if opens_quoted(value, at) {
+                at = end_of_quoted(value, at)? + 1;
+            } else {
+                escaped = true;
+                at += 1;
+            }
         }
         let uri = Pieces::new(value, b';').next()?;
-        Some(Self { display: &[], uri: trim(uri), params: value.get(uri.len()..)? })
-    }
-
-    /// Whether the value it was read from is off the grammar: no URI, spaces inside the brackets, an unquoted comma before.
-    pub(super) fn is_odd(&self, value: &[u8]) -> bool {
-        let Some(open) = memchr(b'<', value) else { return self.uri.is_empty() };
-        let display = value.get(..open).unwrap_or_default();
-        let quoted = display.contains(&b'"');
-        // A `<` inside a quoted display name: nothing to say of what is inside it.
-        let inside = value.get(open + 1..).unwrap_or_default();
-        self.uri.is_empty() || !quoted && display.contains(&b',') || !inside.starts_with(self.uri) && !quoted
+        let address = Self { display: &[], uri: trim(uri), params: value.get(uri.len()..)? };
+        Some((address, escaped || address.uri.is_empty()))
     }
 
     /// The tag: the first one; empty when there is none.
@@ -154,6 +159,12 @@ mod tests {
         assert_eq!(NameAddr::read(b"\"Mr. J. User <sip:j.user@example.com>"), None);
         assert_eq!(NameAddr::read(b"<sip:a@b;tag=1"), None);
         assert_eq!(NameAddr::read(b"<>;tag=1"), None);
+    }
+
+    #[test]
+    fn an_escaped_quote_outside_quotes_opens_nothing() {
+        assert_eq!(tag("\\\"A\\\" <sip:a@b>;tag=1"), "1");
+        assert_eq!(tag("sip:a@b;x=\\\";tag=1"), "1");
     }
 
     #[test]

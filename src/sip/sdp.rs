@@ -57,7 +57,9 @@ impl<'a> Sdp<'a> {
     /// The m= sections, in their order. One whose m= line cannot be read is left out.
     pub fn media(&self) -> impl Iterator<Item = MediaSection<'a>> + use<'a> {
         let session = self.session;
-        Sections { rest: self.media }.filter_map(move |section| MediaSection::read(section, session))
+        // Read once, not once a section: a hostile body has thousands of them.
+        let default = direction(session).unwrap_or_default();
+        Sections { rest: self.media }.filter_map(move |section| MediaSection::read(section, session, default))
     }
 }
 
@@ -97,7 +99,7 @@ pub enum Direction {
 }
 
 impl<'a> MediaSection<'a> {
-    fn read(section: &'a [u8], session: &'a [u8]) -> Option<Self> {
+    fn read(section: &'a [u8], session: &'a [u8], default: Direction) -> Option<Self> {
         let line = lines(section).next()?;
         let (kind, rest) = word(line.get(2..)?)?;
         let (port, rest) = word(rest)?;
@@ -106,7 +108,7 @@ impl<'a> MediaSection<'a> {
         let port = port.split(|byte| *byte == b'/').next()?;
         let port = str::from_utf8(port).ok()?.parse().ok()?;
         let lines = section.get(line.len()..)?;
-        let direction = direction(lines).or_else(|| direction(session)).unwrap_or_default();
+        let direction = direction(lines).unwrap_or(default);
         Some(Self { kind, port, protocol, formats: trim(formats), direction, lines, session })
     }
 

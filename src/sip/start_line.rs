@@ -67,7 +67,8 @@ fn read_request_line<'a>(line: &'a [u8], anomalies: &mut Anomalies) -> Result<St
         return Err(Defect::NotSip);
     }
     let tidy = trim_end(rest);
-    let at = memrchr2(b' ', b'\t', tidy).ok_or(if is_version(tidy) { Defect::StartLine } else { Defect::NotSip })?;
+    let at =
+        memrchr2(b' ', b'\t', tidy).ok_or_else(|| if is_version(tidy) { Defect::StartLine } else { Defect::NotSip })?;
     let (before, version) = (tidy.get(..at).unwrap_or_default(), tidy.get(at + 1..).unwrap_or_default());
     if !is_version(version) {
         return Err(Defect::NotSip);

@@ -94,7 +94,7 @@ impl<'a> Pieces<'a> {
         while let Some(byte) = bytes.get(at) {
             match byte {
                 byte if *byte == self.separator => return Some(at),
-                b'"' => at = end_of_quoted(bytes, at)?,
+                b'"' if opens_quoted(bytes, at) => at = end_of_quoted(bytes, at)?,
                 b'<' if self.brackets => match memchr(b'>', bytes.get(at..)?) {
                     Some(length) => at += length,
                     None => self.brackets = false,
@@ -121,6 +121,11 @@ impl<'a> Iterator for Pieces<'a> {
         self.rest = rest;
         Some(piece)
     }
+}
+
+/// Whether the quote at `at` opens a string: some stacks escape the quotes around a display name, and mean none.
+pub(super) fn opens_quoted(bytes: &[u8], at: usize) -> bool {
+    at.checked_sub(1).and_then(|before| bytes.get(before)) != Some(&b'\\')
 }
 
 /// Where the quoted string that opens at `open` has its closing quote.

@@ -6,21 +6,31 @@ use crate::time::Timestamp;
 use super::counts::StreamCounts;
 use super::delivery::Delivery;
 use super::limits::StreamLimits;
+use super::shared::Shared;
+use super::tcp::Tcp;
 
 /// Every stream being followed.
+///
+/// Fed with segments in capture order; whatever that completes is delivered before the call returns. Nothing here reads a
+/// clock: time is what the caller says, and a time that steps back is taken as the highest seen.
 #[derive(Debug)]
 pub struct Streams {
-    limits: StreamLimits,
-    counts: StreamCounts,
+    shared: Shared,
+    tcp: Tcp,
+    now: Timestamp,
 }
 
 impl Streams {
     #[must_use]
     pub fn new(limits: StreamLimits) -> Self {
-        Self { limits, counts: StreamCounts::default() }
+        let seed = limits.seed;
+        Self { shared: Shared::new(limits), tcp: Tcp::new(seed), now: Timestamp::MIN }
     }
 
-    /// Takes one TCP segment. Segments of one interface come in capture order; `cut`: the snap length cut its payload.
+    /// Takes one TCP segment.
+    ///
+    /// A payload that the snap length cut is told by `segment.wire_len`; `cut` alone, with no missing length, says nothing
+    /// that could be used.
     pub fn tcp(
         &mut self,
         now: Timestamp,
@@ -29,7 +39,9 @@ impl Streams {
         cut: bool,
         deliver: &mut impl FnMut(Delivery<'_>),
     ) {
-        let _ = (now, hop, segment, cut, deliver);
+        let _ = cut;
+        let now = self.advance(now, deliver);
+        self.tcp.segment(&mut self.shared, now, hop, segment, deliver);
     }
 
     /// Takes the chunks of one SCTP packet; `cut`: the snap length cut the last of them.
@@ -41,28 +53,40 @@ impl Streams {
         cut: bool,
         deliver: &mut impl FnMut(Delivery<'_>),
     ) {
-        let _ = (now, hop, chunks, cut, deliver);
+        let _ = self.advance(now, deliver);
+        let _ = (hop, chunks, cut);
     }
 
     /// Gives up what has waited long enough by capture time `now`. `tcp` and `sctp` do so too; this is for idle time.
     pub fn tick(&mut self, now: Timestamp, deliver: &mut impl FnMut(Delivery<'_>)) {
-        let _ = (now, deliver);
+        self.advance(now, deliver);
     }
 
     /// No more input: what waits behind holes is delivered as if its time had passed.
     pub fn finish(&mut self, deliver: &mut impl FnMut(Delivery<'_>)) {
-        let _ = deliver;
+        self.tcp.finish(&mut self.shared, self.now, deliver);
     }
 
     /// When [`Streams::tick`] next has something to do.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        let _ = &self.limits;
-        None
+        self.tcp.next_timeout()
     }
 
+    /// Totals, and how things stand.
     #[must_use]
-    pub fn counts(&self) -> &StreamCounts {
-        &self.counts
+    pub fn counts(&self) -> StreamCounts {
+        let conversations = self.tcp.len() as u64;
+        StreamCounts { conversations, buffered: self.shared.buffered as u64, ..self.shared.counts }
+    }
+
+    /// Moves time forward and does what became due.
+    #[inline]
+    fn advance(&mut self, now: Timestamp, deliver: &mut impl FnMut(Delivery<'_>)) -> Timestamp {
+        self.now = self.now.max(now);
+        if self.tcp.next_timeout().is_some_and(|due| due <= self.now) {
+            self.tcp.expire(&mut self.shared, self.now, deliver);
+        }
+        self.now
     }
 }

@@ -180,11 +180,11 @@ fn what_is_no_capture_is_told_when_it_is_opened() {
         (directory.file("old.pcap", &[&plain[..4], &[1, 0, 0, 0], &plain[8..]].concat()), "version 1.0"),
     ];
     for (path, expected) in cases {
-        let error = CaptureFiles::open(&[path.clone()]).err().expect("it does not open").to_string();
+        let error = CaptureFiles::open(std::slice::from_ref(&path)).expect_err("it does not open").to_string();
         assert!(error.contains(expected), "{error}");
         assert!(error.starts_with(path.to_str().expect("a plain name")), "{error}");
         assert!(!error.contains('\n'));
     }
-    let twice = CaptureFiles::open(&["-".into(), "-".into()]).err().expect("it does not open");
+    let twice = CaptureFiles::open(&["-".into(), "-".into()]).expect_err("it does not open");
     assert!(matches!(twice, CaptureError::StandardInputTwice));
 }

@@ -1,0 +1,112 @@
+//! Which legs of a B2BUA belong together (rule 17, TS 32.260 OneChargingSession).
+
+use std::collections::HashMap;
+
+use super::dialog::{Dialog, Marks, Place};
+use super::table::Table;
+use crate::charging::Fact;
+
+/// Keys that legs may share, strongest first.
+const KEYS: [Fact; 4] = [Fact::Icid, Fact::SessionId, Fact::ContributionId, Fact::Configured];
+
+/// Most legs remembered under one key. A conference gives one key to hundreds of legs; they are not merged past this.
+const MAX_OF_ONE_KEY: usize = 64;
+
+/// Legs by what they may share, kept only when legs are merged.
+///
+/// Invariant: the lists hold places in the order in which their legs were found, each at most once. A place may be out of
+/// date: whoever looks one up checks that the dialog there still has the key.
+#[derive(Default)]
+pub(super) struct Legs {
+    by_key: HashMap<(Fact, Box<[u8]>), Vec<Place>, foldhash::fast::RandomState>,
+}
+
+impl Legs {
+    /// Remembers a leg under each of its keys.
+    pub(super) fn add(&mut self, place: Place, dialog: &Dialog) {
+        for (fact, key) in keys(dialog) {
+            let places = self.by_key.entry((fact, key)).or_default();
+            if !places.contains(&place) && places.len() < MAX_OF_ONE_KEY {
+                places.push(place);
+            }
+        }
+    }
+
+    /// Forgets a leg whose dialog is about to go.
+    pub(super) fn remove(&mut self, place: Place, dialog: &Dialog) {
+        for key in keys(dialog) {
+            if let Some(places) = self.by_key.get_mut(&key) {
+                places.retain(|other| *other != place);
+                if places.is_empty() {
+                    self.by_key.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// The other leg of the same session: one leg into the server and one out of it, which have each other as the first
+    /// they share a key with.
+    pub(super) fn partner(&self, table: &Table, place: Place) -> Option<Place> {
+        let candidate = self.candidate(table, place)?;
+        (self.candidate(table, candidate) == Some(place)).then_some(candidate)
+    }
+
+    fn candidate(&self, table: &Table, place: Place) -> Option<Place> {
+        let dialog = table.get(place)?;
+        let wanted = match direction(dialog)? {
+            Marks::LEG_IN => Marks::LEG_OUT,
+            _ => Marks::LEG_IN,
+        };
+        keys(dialog).find_map(|key| {
+            let places = self.by_key.get(&key)?.iter().copied();
+            places.filter(|other| *other != place).find(|other| {
+                table.get(*other).is_some_and(|leg| {
+                    leg.point == dialog.point
+                        && direction(leg) == Some(wanted)
+                        && !leg.is_attempt()
+                        && keys(leg).any(|other_key| other_key == key)
+                })
+            })
+        })
+    }
+}
+
+/// Which way the INVITE of a leg crossed the server; nothing where the same dialog did both, which is a proxy's.
+pub(super) fn direction(dialog: &Dialog) -> Option<Marks> {
+    match (dialog.marks.has(Marks::LEG_IN), dialog.marks.has(Marks::LEG_OUT)) {
+        (true, false) => Some(Marks::LEG_IN),
+        (false, true) => Some(Marks::LEG_OUT),
+        _ => None,
+    }
+}
+
+fn keys(dialog: &Dialog) -> impl Iterator<Item = (Fact, Box<[u8]>)> {
+    KEYS.into_iter().filter_map(|fact| {
+        let value = dialog.block.first(fact)?;
+        let key = if fact == Fact::SessionId { session_id_key(value)? } else { value.into() };
+        Some((fact, key))
+    })
+}
+
+/// Session-ID (RFC 7989): `local;remote=other`. The two sides change places between requests and responses, and a side
+/// that is not known yet is all zeroes; the lowest that is known is the same on every leg.
+fn session_id_key(value: &[u8]) -> Option<Box<[u8]>> {
+    let (local, params) = value.split_at(value.iter().position(|byte| *byte == b';').unwrap_or(value.len()));
+    let remote = crate::sip::parameter(params, b"remote");
+    let known = |uuid: &&[u8]| !uuid.is_empty() && uuid.iter().any(|byte| *byte != b'0');
+    [Some(local.trim_ascii()), remote].into_iter().flatten().filter(known).min().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_has_no_sides() {
+        let one = session_id_key(b"ab30317f1a784dc48ff824d0d3715d86;remote=47755a9de7794ba387653f2099600ef2");
+        let other = session_id_key(b"47755a9de7794ba387653f2099600ef2;remote=ab30317f1a784dc48ff824d0d3715d86");
+        assert_eq!(one, other);
+        let early = session_id_key(b"ab30317f1a784dc48ff824d0d3715d86;remote=00000000000000000000000000000000");
+        assert_eq!(early.as_deref(), Some(&b"ab30317f1a784dc48ff824d0d3715d86"[..]));
+    }
+}

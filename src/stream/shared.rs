@@ -1,0 +1,76 @@
+//! What all streams share: limits, counts, the account of buffered bytes; and the view a stream has while it works.
+
+use crate::packet::{Carrier, Hop};
+use crate::time::Timestamp;
+
+use super::counts::StreamCounts;
+use super::delivery::{Delivery, Gap, Message};
+use super::held::Held;
+use super::limits::StreamLimits;
+
+/// Most idle boxes kept for the next message that spans segments, so that it allocates nothing.
+const SPARE: usize = 64;
+
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) limits: StreamLimits,
+    pub(super) counts: StreamCounts,
+    /// Bytes buffered by all streams, as their boxes were last accounted.
+    pub(super) buffered: usize,
+    spare: Vec<Box<Held>>,
+}
+
+impl Shared {
+    pub(super) fn new(limits: StreamLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// An empty box.
+    pub(super) fn take_held(&mut self) -> Box<Held> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Takes a box back, with whatever it holds.
+    pub(super) fn give_back(&mut self, mut held: Box<Held>) {
+        self.buffered = self.buffered.saturating_sub(held.accounted);
+        if self.spare.len() < SPARE && held.make_spare() {
+            self.spare.push(held);
+        }
+    }
+
+    /// Brings the account up to date with what a box holds now.
+    pub(super) fn account(&mut self, held: &mut Held) {
+        let cost = held.cost();
+        self.buffered = self.buffered.saturating_sub(held.accounted) + cost;
+        held.accounted = cost;
+    }
+}
+
+/// One stream's view while it handles a frame or a timeout.
+pub(super) struct Work<'a> {
+    pub(super) shared: &'a mut Shared,
+    pub(super) hop: Hop,
+    pub(super) now: Timestamp,
+    pub(super) deliver: &'a mut dyn FnMut(Delivery<'_>),
+}
+
+impl Work<'_> {
+    pub(super) fn message(&mut self, carrier: Carrier, bytes: &[u8], time: Timestamp, after_gap: bool) {
+        let counts = &mut self.shared.counts;
+        match carrier {
+            Carrier::WebSocket => counts.websocket_messages += 1,
+            Carrier::Sctp => counts.sctp_messages += 1,
+            Carrier::Tcp | Carrier::Udp => counts.tcp_messages += 1,
+        }
+        (self.deliver)(Delivery::Message(Message { hop: self.hop, carrier, time, bytes, after_gap }));
+    }
+
+    pub(super) fn gap(&mut self, carrier: Carrier, missing: u32) {
+        let counts = &mut self.shared.counts;
+        counts.gaps += 1;
+        if carrier != Carrier::Sctp {
+            counts.gap_bytes += u64::from(missing);
+        }
+        (self.deliver)(Delivery::Gap(Gap { hop: self.hop, carrier, time: self.now, missing }));
+    }
+}
