@@ -5,8 +5,8 @@ use super::ending::{Conclusion, Ending};
 use super::losses::Toll;
 use super::sessions::service_kind;
 use crate::charging::{
-    End, Evidence, Identity, Leg, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, correlation, network, parties,
-    service,
+    End, Evidence, Identity, Leg, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, correlation, network,
+    parties, service,
 };
 use crate::private::Private;
 

@@ -7,7 +7,6 @@ use tolltap::packet::{Frame, InterfaceId, LinkType};
 use tolltap::probe::{Input, Loss, Options, Output, Probe};
 use tolltap::time::Timestamp;
 
-
 /// An owned [`Input`]: what a test feeds.
 #[derive(Clone, Debug)]
 pub enum TestInput {
