@@ -19,6 +19,11 @@ mod tag;
 mod transport;
 mod udp_tunnel;
 
+#[cfg(test)]
+mod captures;
+#[cfg(test)]
+mod tests;
+
 pub use address::{Carrier, Domain, Endpoint, Hop};
 pub use counts::{DamageCounts, FragmentCounts, PacketCounts, TunnelCounts};
 pub use frame::{Frame, InterfaceId, LinkType};
