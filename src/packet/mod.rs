@@ -12,6 +12,7 @@ mod link;
 mod mpls;
 mod octets;
 mod peel;
+mod plain;
 mod ppp;
 mod segment;
 mod stop;

@@ -145,6 +145,54 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    /// The short way and the long way give the same.
+    #[test]
+    fn plain_frames_lose_nothing_on_the_short_way(
+        tagged in any::<bool>(),
+        over_tcp in any::<bool>(),
+        changes in prop::collection::vec((0usize..64, any::<u8>()), 0..3),
+        missing in 0usize..80,
+        padding in 0usize..20,
+        cut in 0u32..3,
+    ) {
+        let ip = if over_tcp { ipv4(6, &tcp(5060, 5061, 1, SIP)) } else { sip_in_ipv4() };
+        let mut bytes = if tagged { ethernet(0x8100, &vlan(21, 0x0800, &ip)) } else { ethernet(0x0800, &ip) };
+        for (index, value) in changes {
+            bytes[index] = value;
+        }
+        bytes.extend(vec![0; padding]);
+        bytes.truncate(bytes.len().saturating_sub(missing / 8 * (missing % 8)));
+        let wire_len = u32::try_from(bytes.len()).unwrap() + cut * 10;
+        let frame = Frame { wire_len, ..frame_of(LinkType::Ethernet, &bytes) };
+        let (mut one, mut other) = (peeler(), peeler());
+        let short = show(one.peel(Timestamp::default(), &frame));
+        let long = show(other.descend(Timestamp::default(), &frame));
+        prop_assert_eq!(short, long);
+        let mut counts = *other.counts();
+        counts.frames = 1;
+        prop_assert_eq!(*one.counts(), counts);
+    }
+}
+
+/// Everything about an outcome, payload and addresses too.
+fn show(peeled: Peeled<'_>) -> String {
+    match peeled {
+        Peeled::Segment(segment) => {
+            let (source, destination) =
+                (SocketAddr::from(segment.hop.source), SocketAddr::from(segment.hop.destination));
+            let payload = match segment.transport {
+                Transport::Udp(payload) | Transport::Sctp(payload) => payload,
+                Transport::Tcp(tcp) => tcp.payload,
+            };
+            format!("{source} {destination} {segment:?} {payload:?}")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
 #[test]
 fn eight_ip_headers_are_read_and_nine_are_not() {
     let nested = |count: usize| (1..count).fold(sip_in_ipv4(), |inside, _| outer(4, &inside));
