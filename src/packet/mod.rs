@@ -1,4 +1,8 @@
 //! From a captured frame to the transport payload it carries: link layers, tags, tunnels, IP, fragments.
+//!
+//! [`Peeler`] walks down: each parser (`link`, `tag`, `mpls`, `ppp`, `gre`, `udp_tunnel`, `esp`, `ip`, `transport`) takes
+//! `Octets` and gives what comes `Next`, or why it stops. Parsers keep
+//! nothing; what spans frames is in `fragment` and `esp`. `plain` is the short way for ordinary frames.
 
 mod address;
 mod counts;
