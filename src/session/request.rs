@@ -204,7 +204,12 @@ impl Sessions {
                 self.early_branch(place, at, message.to_tag())
             };
             if let Some(dialog) = self.table.get_mut(place) {
-                dialog.ack.at(at.time);
+                if !confirms {
+                    dialog.marks.set(Marks::ANSWERED);
+                }
+                if dialog.invite_cseq == Some(message.cseq().number) {
+                    dialog.ack.at(at.time);
+                }
                 dialog.heard(Side::First, at.time);
                 dialog.last_good = dialog.last_good.max(at.time);
             }
@@ -215,9 +220,6 @@ impl Sessions {
             self.settle(place, self.clock());
             return;
         }
-        if message.to_tag().is_empty() {
-            return;
-        }
         // Rule 12: its INVITE was missed. Who sends the ACK sent the INVITE.
         let place = self.adopt(at, Side::First);
         if let Some(dialog) = self.table.get_mut(place) {
@@ -225,7 +227,10 @@ impl Sessions {
             dialog.invite_cseq = Some(message.cseq().number);
             dialog.ack.at(at.time);
         }
-        self.confirm(place, Confirmation::Ack);
+        // Without a To-tag it may be that of a failure, of which a peer after RFC 2543 leaves no other trace.
+        if !message.to_tag().is_empty() {
+            self.confirm(place, Confirmation::Ack);
+        }
         self.schedule(place, self.clock());
     }
 
@@ -330,7 +335,17 @@ impl Sessions {
                 keep_reasons(ending, message);
             }
         }
+        // Its answer may have been delivered first.
+        let (answer, challenged) = (ending.answer, ending.challenged);
+        if let Some(bye) = &mut ending.byes[side.index()] {
+            if let Some(answer) = answer.filter(|answer| answer.side == side) {
+                bye.answered = true;
+                bye.accepted |= answer.accepted;
+            }
+            bye.challenged |= challenged == Some((side, bye.cseq));
+        }
         dialog.highest_cseq[side.index()] = highest.max(cseq);
+        dialog.void_if_it_went_on();
         self.settle(place, self.clock());
         if at.crossing == Crossing::Entering {
             self.tell_other_points(side, at);

@@ -29,11 +29,31 @@ impl Sessions {
                 dialog.marks.set(Marks::PROVISIONAL);
             }
         }
+        if found.is_none() && attempt.is_none() && status > 100 && !at.message.to_tag().is_empty() {
+            self.ringing_without_invite(at);
+            return;
+        }
         // The SDP answer may stand in a reliable 1xx (RFC 3262 §5), and the 2xx then has none.
         let place = found.map(|found| found.0).or(attempt);
         if let Some(place) = place.filter(|_| !at.message.body().is_empty()) {
             self.note_media(place, at);
         }
+    }
+
+    /// A 1xx that came before its INVITE, or whose INVITE was missed: what it says is kept for whatever follows.
+    fn ringing_without_invite(&mut self, at: &Crossed<'_>) {
+        if self.sibling(at, at.message.from_tag()).is_some() {
+            return;
+        }
+        let cseq = at.message.cseq().number;
+        let place = self.adopt(at, Side::Second);
+        if let Some(dialog) = self.table.get_mut(place) {
+            dialog.marks.set(Marks::CALLER_KNOWN);
+            dialog.marks.set(Marks::PROVISIONAL);
+            dialog.invite_cseq = Some(cseq);
+            dialog.highest_cseq = [cseq, 0];
+        }
+        self.schedule(place, self.clock());
     }
 
     fn invite_accepted(&mut self, at: &Crossed<'_>) {
@@ -202,7 +222,7 @@ impl Sessions {
                 bye.accepted |= accepted;
                 bye.challenged |= is_challenge(status);
             }
-            None if is_challenge(status) => {}
+            None if is_challenge(status) => ending.challenged = Some((sender, cseq)),
             None => {
                 let answer = ByeAnswer { time: at.time, side: sender, accepted };
                 match &mut ending.answer {
@@ -216,10 +236,7 @@ impl Sessions {
                 }
             }
         }
-        // The answer that shows that the session went on may have been delivered before the challenge.
-        if dialog.ack.get() != Some(dialog.last_good) {
-            dialog.void_challenged(dialog.last_good);
-        }
+        dialog.void_if_it_went_on();
         self.settle(place, self.clock());
     }
 
@@ -331,6 +348,13 @@ impl Sessions {
 }
 
 impl Dialog {
+    /// The answer that shows that the session went on may have been delivered before the BYE, or before its challenge.
+    pub(super) fn void_if_it_went_on(&mut self) {
+        if self.ack.get() != Some(self.last_good) {
+            self.void_challenged(self.last_good);
+        }
+    }
+
     /// Rule 14: a request inside the dialog was answered 2xx at this time, so whoever was challenged for a BYE before that
     /// did not end the session after all.
     fn void_challenged(&mut self, success: Timestamp) {
