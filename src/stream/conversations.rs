@@ -144,7 +144,8 @@ impl<D: OneWay> Conversations<D> {
         self.table.insert(key, now)
     }
 
-    fn remove(&mut self, shared: &mut Shared, id: u32) {
+    /// Forgets a conversation.
+    pub(super) fn remove(&mut self, shared: &mut Shared, id: u32) {
         let Some(mut directions) = self.table.remove(id) else { return };
         for (side, direction) in directions.iter_mut().enumerate() {
             self.timers.disarm((id, side), *direction.armed());

@@ -217,7 +217,7 @@ impl Numbers {
     fn new(tsn: u32, initial: Option<u32>, join_until: Timestamp) -> Self {
         let known = initial.filter(|initial| (0..WINDOW as i32).contains(&distance(tsn, *initial)));
         Self {
-            base: known.unwrap_or(tsn.wrapping_sub(EARLIER)),
+            base: known.unwrap_or_else(|| tsn.wrapping_sub(EARLIER)),
             next: known.unwrap_or(tsn),
             floor: known.unwrap_or(tsn),
             seen: [0; WINDOW as usize / 64],

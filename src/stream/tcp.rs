@@ -5,8 +5,9 @@ use crate::time::Timestamp;
 
 use super::conversations::{Conversations, OneWay};
 use super::delivery::Delivery;
-use super::direction::Direction;
+use super::direction::{Direction, Mode};
 use super::limits::StreamLimits;
+use super::reader::is_opaque;
 use super::shared::{Shared, Work};
 
 /// Takes one segment.
@@ -27,6 +28,11 @@ pub(super) fn segment(
         own.segment(&mut work, segment);
     }
     own.tidy(&mut work);
+    // An encrypted conversation needs no entry: its segments fail `is_worth_following` by themselves, which is cheaper.
+    let opaque = own.mode == Mode::Other && is_opaque(segment.payload) && !other.sip && other.held.is_none();
+    if opaque {
+        return conversations.remove(shared, side.0);
+    }
     let held = own.held.is_some();
     let behind = segment.ack && other.is_behind(segment.acknowledgement);
     if behind {

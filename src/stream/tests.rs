@@ -536,7 +536,9 @@ fn other_streams_hold_nothing_and_a_start_line_turns_them() {
         }
         assert!(tap.messages.is_empty());
         assert_eq!(tap.streams.counts().buffered, 0, "{:?}", String::from_utf8_lossy(text));
-        assert_eq!(tap.streams.counts().opaque, u64::from(text[0] == 0x16 || text[0] == 0x17));
+        let opaque = text[0] == 0x16 || text[0] == 0x17;
+        assert_eq!(tap.streams.counts().opaque, u64::from(opaque));
+        assert_eq!(tap.streams.counts().conversations, u64::from(!opaque));
         tap.see(data(77, &message(1, b"")));
         assert_eq!(tap.messages.len(), 1);
         assert!(tap.gaps.is_empty());
