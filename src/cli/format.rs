@@ -248,7 +248,15 @@ mod tests {
         let mut hostile = samples::bare();
         hostile.parties.from = Some(samples::text("<sip:\u{1b}[2Jx@a.very.long.host.name.example.com>"));
         let table = written(Format::Table, &[samples::full(), samples::bare(), hostile]);
-        insta::assert_snapshot!(table, @"");
+        insta::assert_snapshot!(table, @r"
+        STOP (UTC)          CALLER             CALLEE            SERV. DURATION  BY     ROLE   TRIGGER CAUSE
+        1969-12-31 23:59:59 alice@example.com  room.7@conf.exam… im    1m00.0s   callee server timer   -408
+          `- revision 2, withdrawn, no ACK, not at server, BYE challenged, loss, clock
+        2026-11-23 20:05:00 -                  -                 -     -         -      -      BYE     0
+          `- no INVITE, no 2xx, no ACK, no BYE
+        2026-11-23 20:05:00 �[2Jx@a.very.long… -                 -     -         -      -      BYE     0
+          `- no INVITE, no 2xx, no ACK, no BYE
+        ");
         assert!(table.lines().all(|line| line.chars().count() <= 100));
         assert!(!table.contains('\u{1b}'));
     }

@@ -9,7 +9,7 @@ const WRONG: &str = "write 2026-11-23 or 2026-11-23T20:05:00Z, with a fraction o
 ///
 /// # Errors
 /// What to write instead.
-pub fn instant(text: &str) -> Result<Timestamp, String> {
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
     read(text).ok_or_else(|| WRONG.to_owned())
 }
 

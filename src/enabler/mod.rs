@@ -11,3 +11,7 @@ pub use query::{Filter, QueryError};
 pub use schema::Durability;
 pub use server::{Enabler, EnablerError, Received};
 pub use store::{Arrival, Outcome, Store, StoreError, Totals};
+
+// With `tempfile`, which comes with the command line.
+#[cfg(all(test, feature = "cli"))]
+mod tests;

@@ -63,7 +63,11 @@ pub(super) fn open(path: &std::path::Path, durability: Durability) -> Result<Con
         Durability::Lasting => {
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096;"
         }
-        Durability::Temporary => "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;",
+        // Nobody else opens a temporary store, so its pages need no check and no lock from one batch to the next.
+        Durability::Temporary => {
+            "PRAGMA page_size = 16384; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; \
+             PRAGMA synchronous = OFF;"
+        }
     };
     // A second writer on the same file is waited for; its transactions are short.
     connection.busy_timeout(core::time::Duration::from_secs(10)).map_err(fault)?;

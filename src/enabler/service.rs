@@ -61,7 +61,7 @@ async fn read(
         };
         let Some(Ok(first)) = first else { return };
         let mut group = Vec::with_capacity(16);
-        group.push(first);
+        group.push(Arrival::from(first));
         // Whatever else is here already goes along, without waiting for more.
         let mut ended = false;
         while group.len() < GROUP && !ended {
@@ -69,13 +69,13 @@ async fn read(
             match core::future::poll_fn(|context| Poll::Ready(Pin::new(&mut requests).poll_next(context))).await {
                 Poll::Ready(Some(Ok(request))) => {
                     room.forget();
-                    group.push(request);
+                    group.push(Arrival::from(request));
                 }
                 Poll::Ready(_) => ended = true,
                 Poll::Pending => break,
             }
         }
-        let group = Group { arrivals: group.into_iter().map(Arrival::from).collect(), reply: reply.clone() };
+        let group = Group { arrivals: group, reply: reply.clone() };
         if groups.send(group).await.is_err() || ended {
             return;
         }
@@ -86,7 +86,7 @@ impl From<ReportRequest> for Arrival {
     fn from(request: ReportRequest) -> Self {
         let ReportRequest { probe, sequence, possible_duplicate: _, report } = request;
         match report {
-            Some(Report::StopRecord(record)) => Self::Record { sequence, record: Box::new(record) },
+            Some(Report::StopRecord(record)) => Self::Record { sequence, record },
             Some(Report::GapNotice(gap)) => Self::Gap { probe: probe.unwrap_or_default(), sequence, gap },
             None => Self::Nothing { sequence },
         }

@@ -33,6 +33,8 @@ struct Shared {
     queue: Queue,
     closed: bool,
     abandoned: bool,
+    /// Producers that wait for room.
+    waiting: usize,
 }
 
 /// Why a report was not taken; it comes back with the answer.
@@ -64,7 +66,10 @@ impl Outbox {
     pub fn push(&self, report: Report) -> Result<u64, Refused> {
         let bytes = report.bytes();
         let full = |shared: &mut Shared| !shared.closed && !shared.abandoned && !shared.queue.has_room(bytes);
-        let shared = self.room.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.lock();
+        shared.waiting += 1;
+        let mut shared = self.room.wait_while(shared, full).unwrap_or_else(PoisonError::into_inner);
+        shared.waiting -= 1;
         self.put(shared, report)
     }
 
@@ -134,8 +139,11 @@ impl Outbox {
             return Err(Unanswered::OtherReport);
         }
         let report = shared.queue.settle(sequence).ok_or(Unanswered::NotUnderWay)?;
+        let wake = shared.waiting > 0 && shared.queue.is_roomy();
         drop(shared);
-        self.room.notify_all();
+        if wake {
+            self.room.notify_all();
+        }
         Ok(report)
     }
 

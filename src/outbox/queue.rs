@@ -93,6 +93,15 @@ impl Queue {
         kept == 0 || (kept < self.limits.items && held.saturating_add(bytes) <= self.limits.bytes)
     }
 
+    /// Whether it is worth waking who waits for room: a quarter is free, or all of it. Waking for each freed place would
+    /// switch threads once a record.
+    #[must_use]
+    pub fn is_roomy(&self) -> bool {
+        let Counts { kept, bytes, .. } = self.counts;
+        let Limits { items: most, bytes: most_bytes } = self.limits;
+        kept == 0 || (kept <= most - most / 4 && bytes <= most_bytes - most_bytes / 4)
+    }
+
     /// Keeps a report and gives its sequence. The caller has asked [`Self::has_room`].
     pub fn push(&mut self, report: Report) -> u64 {
         let sequence = self.counts.pushed + 1;
