@@ -35,7 +35,7 @@ pub struct Servers {
 }
 
 /// At most two points are touched by a hop: one at each end.
-pub type Touched = [Option<(Point, Crossing)>; 2];
+pub(crate) type Touched = [Option<(Point, Crossing)>; 2];
 
 impl Servers {
     /// Takes the operator's list. Names past the 255th share the last point; the command line refuses them before.

@@ -25,7 +25,10 @@ impl From<Endpoint> for SocketAddr {
 
 /// The network an address is valid in, so that the same private address in two VLANs is two hosts.
 ///
-/// Made of the two innermost VLAN ids and the innermost VNI. Labels that differ by direction (MPLS, TEID, GRE key,
+/// Made of the two innermost VLAN ids (bits 0 to 23, the inner one lowest) and the innermost VNI (bits 24 to 47; for
+/// 802.1ah its service id). Only the tags of the innermost Ethernet header count, and none outside a tunnel: the VLAN that
+/// a tunnel travels in says nothing about the addresses inside, and a mirror's may differ by direction. A priority tag
+/// (id 0) is no VLAN. Labels that differ by direction (MPLS, TEID, GRE key,
 /// ERSPAN id) must never enter it: the two directions of one conversation have to share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Domain(pub u64);

@@ -1,5 +1,6 @@
 //! What the packet stage saw, as plain counters that only grow.
 
+use super::segment::{Segment, Transport};
 use super::stop::{Damage, Opaque, Other, Stop};
 
 /// Counters of one [`Peeler`](super::Peeler). Every frame is in exactly one of the fields from `udp` to `held`.
@@ -119,6 +120,15 @@ pub struct FragmentCounts {
 }
 
 impl PacketCounts {
+    pub(super) fn found(&mut self, segment: &Segment<'_>) {
+        match segment.transport {
+            Transport::Udp(_) => self.udp += 1,
+            Transport::Tcp(_) => self.tcp += 1,
+            Transport::Sctp(_) => self.sctp += 1,
+        }
+        self.cut += u64::from(segment.cut);
+    }
+
     pub(super) fn stopped(&mut self, stop: Stop) {
         let field = match stop {
             Stop::Held => &mut self.held,

@@ -1,4 +1,8 @@
 //! From a captured frame to the transport payload it carries: link layers, tags, tunnels, IP, fragments.
+//!
+//! [`Peeler`] walks down: each parser (`link`, `tag`, `mpls`, `ppp`, `gre`, `udp_tunnel`, `esp`, `ip`, `transport`) takes
+//! `Octets` and gives what comes `Next`, or why it stops. Parsers keep
+//! nothing; what spans frames is in `fragment` and `esp`. `plain` is the short way for ordinary frames.
 
 mod address;
 mod counts;
@@ -12,12 +16,18 @@ mod link;
 mod mpls;
 mod octets;
 mod peel;
+mod plain;
 mod ppp;
 mod segment;
 mod stop;
 mod tag;
 mod transport;
 mod udp_tunnel;
+
+#[cfg(test)]
+mod captures;
+#[cfg(test)]
+mod tests;
 
 pub use address::{Carrier, Domain, Endpoint, Hop};
 pub use counts::{DamageCounts, FragmentCounts, PacketCounts, TunnelCounts};

@@ -15,15 +15,16 @@ pub(super) fn mpls(octets: Octets<'_>) -> Result<Inner<'_>, Stop> {
     if ip::is_plausible(octets) {
         return Ok(Inner::new(Next::Ip, octets));
     }
-    // The address of many network cards begins with a zero nibble too, so a control word is believed only when an
-    // Ethernet frame follows it.
-    let with_control_word = Inner::new(Next::Ethernet, octets.skip(4));
-    if octets.version() == Some(0) && with_control_word.is_plausible() {
-        return Ok(with_control_word);
-    }
+    // The address of many network cards begins with a zero nibble, as a control word does. Read without one first: that
+    // puts the EtherType of a frame behind a control word inside its source address, which hardly ever makes sense, while
+    // skipping four bytes of a tagged frame without one finds the EtherType in its tag.
     let without = Inner::new(Next::Ethernet, octets);
     if without.is_plausible() {
         return Ok(without);
+    }
+    let with_control_word = Inner::new(Next::Ethernet, octets.skip(4));
+    if octets.version() == Some(0) && with_control_word.is_plausible() {
+        return Ok(with_control_word);
     }
     // An IP header that the snap length cut off is no plausible one; say what really is the matter.
     if octets.is_cut() && octets.captured().len() < 20 {

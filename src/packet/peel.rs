@@ -12,6 +12,7 @@ use super::frame::Frame;
 use super::ip::{self, FragmentField, protocol};
 use super::layer::{Inner, Next, ether_type};
 use super::octets::Octets;
+use super::plain::{Plain, plain};
 use super::segment::{Segment, Transport};
 use super::stop::{Damage, Other, Stop};
 use super::transport::{self, Ports};
@@ -96,8 +97,20 @@ impl Peeler {
     #[must_use]
     pub fn peel<'a>(&'a mut self, now: Timestamp, frame: &Frame<'a>) -> Peeled<'a> {
         self.expire(now);
+        self.counts.frames += 1;
+        match plain(frame) {
+            Some(Plain { segment, tagged }) => {
+                self.counts.tunnels.vlan += u64::from(tagged);
+                self.counts.found(&segment);
+                Peeled::Segment(segment)
+            }
+            None => self.descend(now, frame),
+        }
+    }
+
+    /// The long way, for any frame.
+    pub(super) fn descend<'a>(&'a mut self, now: Timestamp, frame: &Frame<'a>) -> Peeled<'a> {
         let Self { counts, fragments, associations, whole } = self;
-        counts.frames += 1;
         let descent = Descent {
             now,
             counts,
@@ -112,12 +125,7 @@ impl Peeler {
         };
         match descent.run(frame) {
             Ok(segment) => {
-                match segment.transport {
-                    Transport::Udp(_) => counts.udp += 1,
-                    Transport::Tcp(_) => counts.tcp += 1,
-                    Transport::Sctp(_) => counts.sctp += 1,
-                }
-                counts.cut += u64::from(segment.cut);
+                counts.found(&segment);
                 Peeled::Segment(segment)
             }
             Err(stop) => {

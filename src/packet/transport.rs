@@ -32,6 +32,7 @@ pub(super) fn udp(octets: Octets<'_>) -> Result<Udp<'_>, Stop> {
 }
 
 /// A TCP header, read by hand: one whose options the snap length cut off still tells of sequence numbers and flags.
+#[inline]
 pub(super) fn tcp(octets: Octets<'_>) -> Result<(Ports, Transport<'_>, bool), Stop> {
     let [a, b, c, d, s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, ..] = *octets.header::<20>()?;
     let header = usize::from(offset >> 4) * 4;

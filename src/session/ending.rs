@@ -25,6 +25,8 @@ pub(crate) struct Ending {
     pub(crate) stale: Option<(Side, Bye)>,
     /// Final answer of a BYE that was not seen (rule 10).
     pub(crate) answer: Option<ByeAnswer>,
+    /// CSeq of a BYE that was challenged, where the challenge came first.
+    pub(crate) challenged: Option<(Side, u32)>,
     /// A BYE on a hop without an IM Server, while its copy at the server is awaited (rule 15).
     pub(crate) elsewhere: Option<(Side, Timestamp)>,
     /// A request inside the dialog was answered with a status that ends dialogs (rule 13).
@@ -68,6 +70,7 @@ impl Ending {
         let sides = [
             self.stale.as_mut().map(|stale| &mut stale.0),
             self.answer.as_mut().map(|answer| &mut answer.side),
+            self.challenged.as_mut().map(|challenged| &mut challenged.0),
             self.elsewhere.as_mut().map(|elsewhere| &mut elsewhere.0),
             self.void.as_mut().map(|void| &mut void.0),
             self.told.as_mut().and_then(|told| told.sender.as_mut()),

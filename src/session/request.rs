@@ -182,31 +182,42 @@ impl Sessions {
             dialog.last_good = dialog.last_good.max(at.time);
             let of_initial = side == Side::First && dialog.invite_cseq.is_none_or(|cseq| cseq == message.cseq().number);
             let has_invite = dialog.marks.has(Marks::INVITE);
+            if of_initial && dialog.caller_known() {
+                dialog.ack.at(at.time);
+            }
             if dialog.is_confirmed() || confirms || !has_invite {
-                if of_initial && dialog.caller_known() {
-                    dialog.ack.at(at.time);
-                }
                 self.confirm(place, Confirmation::Ack);
             }
             self.answer_in_ack(place, at);
             self.settle(place, self.clock());
             return;
         }
-        if let Some(place) = self.attempt(at, message.from_tag()) {
-            if self.acknowledges_success(place, at) {
-                let place = self.branch(place, at, message.to_tag());
-                if let Some(dialog) = self.table.get_mut(place) {
-                    dialog.ack.at(at.time);
-                    dialog.heard(Side::First, at.time);
-                    dialog.last_good = dialog.last_good.max(at.time);
+        if let Some(place) = self.attempt(at, message.from_tag()).or_else(|| self.sibling(at, message.from_tag())) {
+            let confirms = self.acknowledges_success(place, at);
+            if self.table.get(place).is_some_and(|dialog| dialog.is_attempt() && dialog.marks.has(Marks::FAILED)) {
+                return;
+            }
+            // Where it can't be told from the ACK of a failure it confirms nothing, but is kept for a 2xx that is late.
+            let place = if confirms {
+                self.branch(place, at, message.to_tag())
+            } else {
+                self.early_branch(place, at, message.to_tag())
+            };
+            if let Some(dialog) = self.table.get_mut(place) {
+                if !confirms {
+                    dialog.marks.set(Marks::ANSWERED);
                 }
+                if dialog.invite_cseq == Some(message.cseq().number) {
+                    dialog.ack.at(at.time);
+                }
+                dialog.heard(Side::First, at.time);
+                dialog.last_good = dialog.last_good.max(at.time);
+            }
+            if confirms {
                 self.confirm(place, Confirmation::Ack);
                 self.answer_in_ack(place, at);
-                self.settle(place, self.clock());
             }
-            return;
-        }
-        if message.to_tag().is_empty() || self.sibling(at, message.from_tag()).is_some() {
+            self.settle(place, self.clock());
             return;
         }
         // Rule 12: its INVITE was missed. Who sends the ACK sent the INVITE.
@@ -216,7 +227,10 @@ impl Sessions {
             dialog.invite_cseq = Some(message.cseq().number);
             dialog.ack.at(at.time);
         }
-        self.confirm(place, Confirmation::Ack);
+        // Without a To-tag it may be that of a failure, of which a peer after RFC 2543 leaves no other trace.
+        if !message.to_tag().is_empty() {
+            self.confirm(place, Confirmation::Ack);
+        }
         self.schedule(place, self.clock());
     }
 
@@ -291,6 +305,10 @@ impl Sessions {
         let sides_unknown = same_tags && self.side_by_uri(place, at).is_none();
         let at_server = !self.servers.is_empty();
         let Some(dialog) = self.table.get_mut(place) else { return };
+        // A late copy of the BYE of an earlier session with these tags.
+        if dialog.invite.get().is_some_and(|invite| at.time < invite) {
+            return;
+        }
         dialog.heard(side, at.time);
         if sides_unknown {
             dialog.marks.set(Marks::SIDES_UNKNOWN);
@@ -317,7 +335,17 @@ impl Sessions {
                 keep_reasons(ending, message);
             }
         }
+        // Its answer may have been delivered first.
+        let (answer, challenged) = (ending.answer, ending.challenged);
+        if let Some(bye) = &mut ending.byes[side.index()] {
+            if let Some(answer) = answer.filter(|answer| answer.side == side) {
+                bye.answered = true;
+                bye.accepted |= answer.accepted;
+            }
+            bye.challenged |= challenged == Some((side, bye.cseq));
+        }
         dialog.highest_cseq[side.index()] = highest.max(cseq);
+        dialog.void_if_it_went_on();
         self.settle(place, self.clock());
         if at.crossing == Crossing::Entering {
             self.tell_other_points(side, at);
@@ -424,6 +452,18 @@ impl Sessions {
     pub(super) fn find(&self, at: &Crossed<'_>) -> Option<(Place, Side)> {
         let (call_id, from, to) = (at.message.call_id(), at.message.from_tag(), at.message.to_tag());
         let (place, side) = self.table.dialog(at.hash, at.point, call_id, from, to)?;
+        // Rule 4: Call-ID and tags of a session that has ended, used again for one that started later.
+        let started_since = |attempt: Option<Place>| {
+            let invite = attempt.and_then(|attempt| self.table.get(attempt)?.invite.get());
+            invite.is_some_and(|invite| {
+                invite <= at.time && self.table.get(place).is_some_and(|old| old.ended_before(invite))
+            })
+        };
+        if self.table.get(place)?.ended_before(at.time)
+            && (started_since(self.attempt(at, from)) || started_since(self.attempt(at, to)))
+        {
+            return None;
+        }
         // Rule 3: tags that do not differ can't tell the sides apart; the From URI can.
         let side = if from == to { self.side_by_uri(place, at).unwrap_or(side) } else { side };
         Some((place, side))

@@ -1,11 +1,12 @@
 //! What a response tells of a dialog.
 
-use super::dialog::{Marks, Place, Side};
+use super::dialog::{Dialog, Marks, Place, Side};
 use super::ending::{ByeAnswer, Failure};
 use super::sessions::{Crossed, Sessions};
 use super::status::{ends_dialog, is_challenge};
 use crate::charging::{Confirmation, Fact, Point, gather_answer, gather_media};
 use crate::sip::{Header, Method, SessionExpires};
+use crate::time::Timestamp;
 
 impl Sessions {
     /// A response to an INVITE, initial or inside the dialog.
@@ -28,6 +29,10 @@ impl Sessions {
                 dialog.marks.set(Marks::PROVISIONAL);
             }
         }
+        if found.is_none() && attempt.is_none() && status > 100 && !at.message.to_tag().is_empty() {
+            self.ringing_without_invite(at);
+            return;
+        }
         // The SDP answer may stand in a reliable 1xx (RFC 3262 §5), and the 2xx then has none.
         let place = found.map(|found| found.0).or(attempt);
         if let Some(place) = place.filter(|_| !at.message.body().is_empty()) {
@@ -35,18 +40,26 @@ impl Sessions {
         }
     }
 
+    /// A 1xx that came before its INVITE, or whose INVITE was missed: what it says is kept for whatever follows.
+    fn ringing_without_invite(&mut self, at: &Crossed<'_>) {
+        if self.sibling(at, at.message.from_tag()).is_some() {
+            return;
+        }
+        let cseq = at.message.cseq().number;
+        let place = self.adopt(at, Side::Second);
+        if let Some(dialog) = self.table.get_mut(place) {
+            dialog.marks.set(Marks::CALLER_KNOWN);
+            dialog.marks.set(Marks::PROVISIONAL);
+            dialog.invite_cseq = Some(cseq);
+            dialog.highest_cseq = [cseq, 0];
+        }
+        self.schedule(place, self.clock());
+    }
+
     fn invite_accepted(&mut self, at: &Crossed<'_>) {
         let message = at.message;
         let cseq = message.cseq().number;
         let attempt = self.attempt(at, message.from_tag());
-        // Rule 4: Call-ID and tags of a session that has ended, used again for one that started later.
-        let reused = self.find(at).filter(|(place, _)| {
-            let invite = attempt.and_then(|place| self.table.get(place)?.invite.get());
-            invite.is_some_and(|invite| self.table.get(*place).is_some_and(|old| old.ended_before(invite)))
-        });
-        if let Some((place, _)) = reused {
-            self.forget(place);
-        }
         if let Some((place, caller)) = self.find(at) {
             if let Some(attempt) = attempt.and_then(|place| self.table.get_mut(place)) {
                 attempt.marks.set(Marks::ANSWERED);
@@ -54,12 +67,23 @@ impl Sessions {
             self.answered(place, caller, at);
             return;
         }
-        let same_invite = |place: &Place| {
-            self.table.get(*place).is_some_and(|dialog| dialog.invite_cseq.is_none_or(|known| known >= cseq))
-        };
-        let known = attempt.or_else(|| self.sibling(at, message.from_tag())).filter(same_invite);
-        let place = match known {
-            Some(place) => self.branch(place, at, message.to_tag()),
+        let known = attempt.or_else(|| self.sibling(at, message.from_tag()));
+        let place = match known.and_then(|place| Some((place, self.table.get(place)?))) {
+            Some((place, dialog)) if dialog.invite_cseq.is_some_and(|known| known < cseq) => {
+                // An INVITE that was not seen: the attempt once more, if it had failed before; else a re-INVITE.
+                let again = dialog.marks.has(Marks::FAILED);
+                let place = self.branch(place, at, message.to_tag());
+                if !again {
+                    self.confirm(place, Confirmation::InDialogRequest);
+                    self.succeeded_in_dialog(place, at);
+                    return;
+                }
+                if let Some(dialog) = self.table.get_mut(place) {
+                    dialog.invite_cseq = Some(cseq);
+                }
+                place
+            }
+            Some((place, _)) => self.branch(place, at, message.to_tag()),
             None => {
                 // Rule 12: its INVITE was missed. Whom the 2xx answers sent the INVITE.
                 let place = self.adopt(at, Side::Second);
@@ -198,7 +222,7 @@ impl Sessions {
                 bye.accepted |= accepted;
                 bye.challenged |= is_challenge(status);
             }
-            None if is_challenge(status) => {}
+            None if is_challenge(status) => ending.challenged = Some((sender, cseq)),
             None => {
                 let answer = ByeAnswer { time: at.time, side: sender, accepted };
                 match &mut ending.answer {
@@ -212,6 +236,7 @@ impl Sessions {
                 }
             }
         }
+        dialog.void_if_it_went_on();
         self.settle(place, self.clock());
     }
 
@@ -270,15 +295,8 @@ impl Sessions {
             if ending.inferred.is_some_and(|inferred| inferred.stop < at.time) {
                 ending.inferred = None;
             }
-            // Rule 14: whoever was challenged did not end the session after all.
-            for side in [Side::First, Side::Second] {
-                let bye = &mut ending.byes[side.index()];
-                if let Some(refused) = bye.take_if(|bye| bye.challenged && !bye.accepted && bye.time < at.time) {
-                    ending.void = Some((side, refused.cseq));
-                    ending.reasons.clear();
-                }
-            }
         }
+        dialog.void_challenged(at.time);
         if matches!(method, Method::Invite | Method::Update) {
             self.note_session_timer(place, at);
         }
@@ -325,6 +343,28 @@ impl Sessions {
         dialog.marks.set(Marks::MEDIA);
         if gathered.messaging {
             dialog.marks.set(Marks::MESSAGING);
+        }
+    }
+}
+
+impl Dialog {
+    /// The answer that shows that the session went on may have been delivered before the BYE, or before its challenge.
+    pub(super) fn void_if_it_went_on(&mut self) {
+        if self.ack.get() != Some(self.last_good) {
+            self.void_challenged(self.last_good);
+        }
+    }
+
+    /// Rule 14: a request inside the dialog was answered 2xx at this time, so whoever was challenged for a BYE before that
+    /// did not end the session after all.
+    fn void_challenged(&mut self, success: Timestamp) {
+        let Some(ending) = self.ending.as_deref_mut() else { return };
+        for side in [Side::First, Side::Second] {
+            let bye = &mut ending.byes[side.index()];
+            if let Some(refused) = bye.take_if(|bye| bye.challenged && !bye.accepted && bye.time < success) {
+                ending.void = Some((side, refused.cseq));
+                ending.reasons.clear();
+            }
         }
     }
 }

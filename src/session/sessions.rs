@@ -374,6 +374,10 @@ impl Sessions {
                 None => return dialog.last_message,
             }
         }
+        if !dialog.is_confirmed() && dialog.ending.is_none() {
+            let patience = if dialog.marks.has(Marks::PROVISIONAL) { RINGING } else { TRANSACTION };
+            return dialog.last_message.plus(patience);
+        }
         let after_loss = dialog.session_expires > 0 && self.losses.any_since(dialog.refreshed);
         let timer = dialog.timer_deadline(after_loss).unwrap_or(Timestamp::MAX);
         waits.min(silent).min(timer)
@@ -447,7 +451,11 @@ impl Sessions {
     /// Counts a BYE that made no record.
     fn count_waiting(&mut self, place: Place) {
         let Some(dialog) = self.table.get(place) else { return };
-        if dialog.marks.has(Marks::INVITE) {
+        if dialog.ending.is_none() {
+            if dialog.marks.has(Marks::INVITE) {
+                self.count_attempt(place);
+            }
+        } else if dialog.marks.has(Marks::INVITE) {
             self.counts.early_byes += 1;
         } else {
             self.counts.orphan_byes += 1;

@@ -119,10 +119,10 @@ pub fn frame(bytes: &[u8]) -> Framing {
 /// As [`frame`], going on where `scan` stopped in the same message.
 #[must_use]
 pub fn frame_on(bytes: &[u8], scan: &mut Scan) -> Framing {
-    if scan.head == 0 {
-        if let Err(verdict) = scan_head(bytes, scan) {
-            return verdict;
-        }
+    if scan.head == 0
+        && let Err(verdict) = scan_head(bytes, scan)
+    {
+        return verdict;
     }
     let Some(whole) = scan.whole() else { return Framing::Need(1) };
     match whole.checked_sub(bytes.len()) {

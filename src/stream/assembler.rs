@@ -8,9 +8,11 @@ use crate::time::Timestamp;
 ///
 /// A full 256 KiB of usual segments is 180; more is made of tiny ones, where the cost is not in their bytes.
 const PIECES: usize = 256;
-/// Pieces up to this size are joined to the one before them: a sender of tiny segments needs few pieces. Small enough that
-/// it hardly ever holds two messages, which would then share the later time.
-const JOINED: usize = 512;
+/// A segment up to this size is joined to the piece before it, so that a sender of tiny segments needs few pieces. It then
+/// lends its time to the whole piece; no message is so small that it would lend it to another.
+const TINY: usize = 64;
+/// Largest piece that is made by joining.
+const JOINED: usize = 1024;
 /// What a piece costs beside its bytes.
 const PIECE_COST: usize = 64;
 
@@ -28,6 +30,14 @@ impl Piece {
     /// Sequence number after the last byte.
     pub(super) fn end(&self) -> u32 {
         self.at.wrapping_add(self.bytes.len() as u32)
+    }
+
+    /// Takes off the bytes from `at` on, if there are any; what is before `at` stays and may be nothing.
+    pub(super) fn split_off(&mut self, at: u32) -> Option<Self> {
+        let keep = at.wrapping_sub(self.at) as i32;
+        let keep = usize::try_from(keep).unwrap_or(0);
+        let bytes = (keep < self.bytes.len()).then(|| self.bytes.split_off(keep))?;
+        Some(Self { at: self.at.wrapping_add(keep as u32), time: self.time, bytes })
     }
 }
 
@@ -87,7 +97,8 @@ impl Assembler {
     fn add(&mut self, index: usize, at: u32, time: Timestamp, bytes: &[u8]) -> usize {
         self.bytes += bytes.len();
         let before = index.checked_sub(1).and_then(|before| self.pieces.get_mut(before));
-        if let Some(before) = before.filter(|piece| piece.end() == at && piece.bytes.len() + bytes.len() <= JOINED) {
+        let joins = |piece: &&mut Piece| piece.end() == at && piece.bytes.len() + bytes.len() <= JOINED;
+        if let Some(before) = before.filter(|_| bytes.len() <= TINY).filter(joins) {
             before.bytes.extend_from_slice(bytes);
             before.time = before.time.max(time);
             return index;
@@ -213,8 +224,8 @@ mod tests {
     #[test]
     fn large_neighbours_keep_their_own_times() {
         let mut assembler = Assembler::default();
-        assembler.insert(0, 0, Timestamp::from_nanos(1), &[b'a'; 400]);
-        assembler.insert(0, 400, Timestamp::from_nanos(2), &[b'b'; 400]);
+        assembler.insert(0, 0, Timestamp::from_nanos(1), &[b'a'; 65]);
+        assembler.insert(0, 65, Timestamp::from_nanos(2), &[b'b'; 65]);
         let times: Vec<_> = assembler.pieces().map(|piece| piece.time.nanos()).collect();
         assert_eq!(times, [1, 2]);
     }

@@ -25,7 +25,8 @@ pub struct StreamCounts {
     pub resynchronised: u64,
     /// Messages that stayed incomplete: the stream ended, stalled or was reset.
     pub unfinished: u64,
-    /// Conversations that cannot be read: TLS, SigComp, compressed WebSocket messages.
+    /// What cannot be read: TCP conversations of TLS or SigComp that were seen from their beginning, and compressed WebSocket
+    /// messages.
     pub opaque: u64,
     /// Mid-stream joins: a SIP stream whose beginning was not seen.
     pub joins: u64,

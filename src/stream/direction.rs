@@ -6,9 +6,8 @@ use crate::time::Timestamp;
 
 use super::assembler::Assembler;
 use super::held::Held;
-use super::limits::StreamLimits;
 use super::reader::is_opaque;
-use super::shared::{Shared, Work};
+use super::shared::Work;
 use super::websocket;
 
 /// A sequence number further than this from the expected one belongs to another connection whose SYN was not seen. No
@@ -44,6 +43,17 @@ pub(super) enum Mode {
     Closed,
 }
 
+/// Where a byte stands, as far as a search for a start line is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Inside a line.
+    Inside,
+    /// At the beginning of a segment: a start line here counts if its method is a familiar one.
+    Segment,
+    /// At the beginning of a line.
+    Line,
+}
+
 /// One direction of a TCP conversation.
 ///
 /// Invariants: in the modes that read in order (`is_reading`) and in `Closed`, `next` is the sequence number after the last
@@ -64,8 +74,8 @@ pub(super) struct Direction {
     pub(super) mode: Mode,
     /// The next message is the first after a gap or a search.
     pub(super) after_gap: bool,
-    /// `Lost`: the next byte begins a line.
-    pub(super) begins_line: bool,
+    /// `Lost`: where the next byte is.
+    pub(super) place: Place,
     /// SIP was read here.
     pub(super) sip: bool,
 }
@@ -81,7 +91,7 @@ impl Default for Direction {
             held: None,
             mode: Mode::Fresh,
             after_gap: false,
-            begins_line: false,
+            place: Place::Inside,
             sip: false,
         }
     }
@@ -151,7 +161,7 @@ impl Direction {
         if recent && (1..JOIN_FAR as i32).contains(&distance(self.origin, origin)) {
             return;
         }
-        self.flush(work);
+        self.flush_held(work);
         self.forget(work);
         (self.mode, self.origin, self.next) = (Mode::Undecided, origin, origin);
     }
@@ -171,27 +181,42 @@ impl Direction {
 
     /// A segment of which it is not known what came before.
     fn probe(&mut self, work: &mut Work<'_>, at: u32, payload: &[u8], wire_len: u32) {
-        let fresh = self.mode == Mode::Fresh;
-        // At a first sight a strange method may be the end of a familiar one, split over segments; `join` finds out.
-        if is_start(payload) && (!fresh || begins_familiar(payload)) {
-            self.anchor(work, at, Mode::Sip);
-        } else if websocket::begins_sip(payload) {
-            self.anchor(work, at, Mode::WebSocket);
-        } else if websocket::begins_handshake(payload) {
-            self.anchor(work, at, Mode::Http);
-        } else {
-            if fresh && may_be_sip(payload) {
-                (self.mode, self.origin) = (Mode::Joining, at);
-                let until = work.now.plus(work.shared.limits.reorder);
-                self.hold(work).join_until = Some(until);
-                self.join(work, at, payload, wire_len);
-            } else if fresh {
-                work.shared.counts.opaque += u64::from(is_opaque(payload));
-                self.mode = Mode::Other;
-            }
+        if let Some(mode) = self.anchorage(payload) {
+            return self.anchor_and_read(work, mode, at, payload, wire_len);
+        }
+        if self.mode != Mode::Fresh {
             return;
         }
-        work.shared.counts.joins += u64::from(self.mode != Mode::Http);
+        if may_be_sip(payload) {
+            (self.mode, self.origin) = (Mode::Joining, at);
+            let until = work.now.plus(work.shared.limits.reorder);
+            self.hold(work).join_until = Some(until);
+            self.join(work, at, payload, wire_len);
+        } else {
+            work.shared.counts.opaque += u64::from(is_opaque(payload));
+            self.mode = Mode::Other;
+        }
+    }
+
+    /// How to read on from a segment that shows by itself where something starts.
+    fn anchorage(&self, payload: &[u8]) -> Option<Mode> {
+        // At a first sight a strange method may be the end of a familiar one, split over segments; `join` finds out.
+        if begins_familiar(payload) || (self.mode == Mode::Other && is_start(payload)) {
+            Some(Mode::Sip)
+        } else if websocket::begins_sip(payload) {
+            Some(Mode::WebSocket)
+        } else {
+            websocket::begins_handshake(payload).then_some(Mode::Http)
+        }
+    }
+
+    /// Reads in order from a segment that begins with a message.
+    fn anchor_and_read(&mut self, work: &mut Work<'_>, mode: Mode, at: u32, payload: &[u8], wire_len: u32) {
+        // Line ends before it may be keep-alives, or the end of a body of which the rest is still to come: they are left to
+        // what is before the join.
+        let blank = if mode == Mode::Sip { keep_alive(payload) } else { 0 };
+        self.anchor(work, at.wrapping_add(blank as u32), mode);
+        work.shared.counts.joins += u64::from(mode != Mode::Http);
         self.in_sequence(work, at, payload, wire_len);
     }
 
@@ -205,12 +230,11 @@ impl Direction {
         // The pieces from here on are no longer behind.
         let mut earlier = Assembler::default();
         while let Some(mut piece) = held.behind.pop() {
-            let before = distance(at, piece.at);
-            if before > 0 {
-                piece.bytes.truncate(before as usize);
+            if let Some(later) = piece.split_off(at) {
+                held.ahead.push(later);
+            }
+            if !piece.bytes.is_empty() {
                 earlier.push(piece);
-            } else {
-                held.ahead.push(piece);
             }
         }
         held.behind = earlier;
@@ -221,30 +245,22 @@ impl Direction {
         if distance(at, self.origin).unsigned_abs() > JOIN_FAR {
             return self.jump(work, at, payload, wire_len);
         }
-        if is_start(payload) && begins_familiar(payload) {
-            self.anchor(work, at, Mode::Sip);
-        } else if websocket::begins_sip(payload) {
-            self.anchor(work, at, Mode::WebSocket);
-        } else if websocket::begins_handshake(payload) {
-            self.anchor(work, at, Mode::Http);
-        } else {
-            let (limit, now, base) = (work.shared.limits.join, work.now, self.origin.wrapping_sub(BASE));
-            let held = self.hold(work);
-            held.behind.insert(base, at, now, payload);
-            // A start line that is split over segments.
-            let full = held.behind.len() > limit || held.behind.is_full();
-            let start = held.behind.run_start(at).filter(|start| *start != at);
-            if let Some(start) = start.filter(|start| begins_familiar_run(&held.behind, *start)) {
-                self.anchor(work, start, Mode::Sip);
-                work.shared.counts.joins += 1;
-                self.drain(work);
-            } else if full {
-                self.settle(work);
-            }
-            return;
+        if let Some(mode) = self.anchorage(payload) {
+            return self.anchor_and_read(work, mode, at, payload, wire_len);
         }
-        work.shared.counts.joins += u64::from(self.mode != Mode::Http);
-        self.in_sequence(work, at, payload, wire_len);
+        let (limit, now, base) = (work.shared.limits.join, work.now, self.origin.wrapping_sub(BASE));
+        let held = self.hold(work);
+        held.behind.insert(base, at, now, payload);
+        let full = held.behind.len() > limit || held.behind.is_full();
+        // A start line that is split over segments.
+        let start = held.behind.run_start(at);
+        if let Some(start) = start.and_then(|start| familiar_start(&held.behind, start)) {
+            self.anchor(work, start, Mode::Sip);
+            work.shared.counts.joins += 1;
+            self.drain(work);
+        } else if full {
+            self.settle(work);
+        }
     }
 
     fn in_sequence(&mut self, work: &mut Work<'_>, at: u32, payload: &[u8], wire_len: u32) {
@@ -360,14 +376,19 @@ impl Direction {
         let part = old.get(..old.len().min(before as usize)).unwrap_or_default();
         let inserted = held.behind.insert(origin.wrapping_sub(BASE), at, now, part);
         let full = held.behind.len() > limit || held.behind.is_full();
-        let start = held.behind.run_before(origin).filter(|start| begins_familiar_run(&held.behind, *start));
+        let start = held.behind.run_before(origin).and_then(|start| familiar_start(&held.behind, start));
         if full {
             self.settle(work);
         } else if let Some(start) = start {
             let mut run = Assembler::default();
             let mut rest = Assembler::default();
-            while let Some(piece) = held.behind.pop() {
-                if distance(piece.at, start) < 0 { rest.push(piece) } else { run.push(piece) }
+            while let Some(mut piece) = held.behind.pop() {
+                if let Some(later) = piece.split_off(start) {
+                    run.push(later);
+                }
+                if !piece.bytes.is_empty() {
+                    rest.push(piece);
+                }
             }
             held.behind = rest;
             self.origin = start;
@@ -389,7 +410,6 @@ impl Direction {
         let Some(first) = pieces.first().map(|piece| piece.at) else { return };
         (self.origin, self.next) = (first, first);
         self.lose_place();
-        self.begins_line = true;
         self.hold(work).ahead = pieces;
         self.drain(work);
         while let Some(piece) = self.held.as_deref().and_then(|held| held.ahead.first()) {
@@ -423,7 +443,7 @@ impl Direction {
     /// Another connection, or a stray segment: start over with it.
     fn jump(&mut self, work: &mut Work<'_>, at: u32, payload: &[u8], wire_len: u32) {
         work.shared.counts.jumps += 1;
-        self.flush(work);
+        self.flush_held(work);
         if self.sip {
             work.gap(Carrier::Tcp, 1);
         }
@@ -439,7 +459,7 @@ impl Direction {
         if !self.is_reading() || distance(at, self.next).unsigned_abs() > FAR {
             return;
         }
-        self.flush(work);
+        self.flush_held(work);
         self.close(work);
     }
 
@@ -448,7 +468,7 @@ impl Direction {
         if !self.is_reading() || end != self.next {
             return;
         }
-        self.flush(work);
+        self.flush_held(work);
         self.next = self.next.wrapping_add(1);
         self.close(work);
     }
@@ -460,7 +480,7 @@ impl Direction {
     }
 
     /// Delivers all that waits, as if every time had passed.
-    pub(super) fn flush(&mut self, work: &mut Work<'_>) {
+    pub(super) fn flush_held(&mut self, work: &mut Work<'_>) {
         self.settle(work);
         while self.held.as_deref().is_some_and(|held| !held.ahead.is_empty()) {
             self.pass_hole(work);
@@ -475,7 +495,7 @@ impl Direction {
     }
 
     /// Does what is due.
-    pub(super) fn expire(&mut self, work: &mut Work<'_>) {
+    pub(super) fn expire_held(&mut self, work: &mut Work<'_>) {
         let now = work.now;
         if self.held.as_deref().is_some_and(|held| held.join_until.is_some_and(|until| until <= now)) {
             self.settle(work);
@@ -510,8 +530,10 @@ impl Direction {
                 return;
             }
             if left == 1 && hole > 1 && !self.held.as_deref().is_some_and(|held| held.is_inside()) {
-                // A FIN that was not seen counts as one byte.
+                // A FIN that was not seen counts as one byte. If it was a byte after all, a message begins with a hole.
                 self.next = self.next.wrapping_add(1);
+                self.abandon(work);
+                self.lose_place();
                 return;
             }
             self.pass_over(work, left.min(hole).unsigned_abs());
@@ -531,7 +553,7 @@ impl Direction {
     }
 
     /// Drops all that is held, for want of room.
-    pub(super) fn drop_held(&mut self, work: &mut Work<'_>) {
+    pub(super) fn drop_for_room(&mut self, work: &mut Work<'_>) {
         let Some(held) = self.held.as_deref().filter(|held| held.cost() > 0) else { return };
         let last = held.ahead.pieces().next_back().map(|piece| piece.end());
         work.shared.counts.buffers_dropped += 1;
@@ -547,14 +569,6 @@ impl Direction {
         } else {
             self.mode = Mode::Other;
         }
-    }
-
-    /// When [`Direction::expire`] has something to do.
-    pub(super) fn due(&self, limits: &StreamLimits) -> Option<Timestamp> {
-        let held = self.held.as_deref()?;
-        let hole = held.ahead.first().map(|piece| piece.time.plus(limits.hole_age));
-        let stall = held.is_inside().then(|| held.progress.plus(limits.stall));
-        [held.join_until, held.ack_until, hole, stall].into_iter().flatten().min()
     }
 
     /// The box, taken when there is none.
@@ -578,6 +592,7 @@ impl Direction {
         if held.is_idle() || matches!(self.mode, Mode::Other | Mode::Closed) {
             self.release(work);
         } else {
+            held.trim();
             work.shared.account(held);
         }
     }
@@ -594,18 +609,10 @@ impl Direction {
     }
 }
 
-/// Releases what a direction holds when its conversation goes.
-pub(super) fn dismiss(direction: &mut Direction, shared: &mut Shared) {
-    if let Some(held) = direction.held.take() {
-        shared.counts.unfinished += u64::from(held.is_inside());
-        shared.give_back(held);
-    }
-}
-
 /// Whether a segment without a beginning may belong to a SIP stream: text, at least where it starts.
 ///
 /// Encrypted and binary streams fail here, so that nothing of them is ever kept; MSRP and HTTP name themselves.
-fn may_be_sip(payload: &[u8]) -> bool {
+pub(super) fn may_be_sip(payload: &[u8]) -> bool {
     let Some(head) = payload.get(..payload.len().min(16)).filter(|head| !head.is_empty()) else { return false };
     let control = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n')) || *byte == 0x7f;
     websocket::begins_handshake(payload)
@@ -618,15 +625,16 @@ fn may_turn_sip(payload: &[u8]) -> bool {
     is_start(payload) || websocket::begins_handshake(payload) || websocket::begins_sip(payload)
 }
 
-/// Whether a segment begins with a status line or a registered method, after any keep-alives.
-fn begins_familiar(payload: &[u8]) -> bool {
-    is_familiar(payload.get(keep_alive(payload)..).unwrap_or_default())
+/// Whether a segment begins with a whole start line, of a response or a registered method, after any keep-alives.
+pub(super) fn begins_familiar(payload: &[u8]) -> bool {
+    is_start(payload) && is_familiar(payload.get(keep_alive(payload)..).unwrap_or_default())
 }
 
-/// Whether the pieces from `start` on begin with a whole, familiar start line.
-fn begins_familiar_run(pieces: &Assembler, start: u32) -> bool {
+/// Where the start line is, when the run of pieces from `start` on begins with a whole and familiar one. Line ends before it
+/// are left out: they may be the end of a body of which the rest is still to come.
+fn familiar_start(pieces: &Assembler, start: u32) -> Option<u32> {
     let mut head = [0; 1024];
     let len = pieces.copy_run(start, &mut head);
-    let head = head.get(..len).unwrap_or_default();
-    is_start(head) && begins_familiar(head)
+    let head = head.get(..len).filter(|head| begins_familiar(head))?;
+    Some(start.wrapping_add(keep_alive(head) as u32))
 }

@@ -82,6 +82,13 @@ impl Held {
         self.time = Timestamp::MIN;
     }
 
+    /// Gives up room that nothing is in: what a WebSocket keeps for good, and what one long message needed.
+    pub(super) fn trim(&mut self) {
+        if self.buffer.is_empty() && (self.websocket.is_some() || self.buffer.capacity() > SPARE_BUFFER) {
+            self.buffer = Vec::new();
+        }
+    }
+
     /// Empties everything; false when the buffer grew too large to be kept for another stream.
     pub(super) fn make_spare(&mut self) -> bool {
         let mut buffer = core::mem::take(&mut self.buffer);

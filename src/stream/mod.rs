@@ -4,12 +4,14 @@
 //! at the first bytes of each segment; one that is SIP is read in place, and only what is incomplete is kept.
 
 mod assembler;
+mod conversations;
 mod counts;
 mod delivery;
 mod direction;
 mod held;
 mod limits;
 mod reader;
+mod sctp;
 mod shared;
 mod streams;
 mod table;

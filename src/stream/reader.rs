@@ -1,10 +1,12 @@
 //! Reading the bytes of one direction in order: SIP, WebSocket, or the search for where SIP goes on.
 
 use crate::packet::Carrier;
-use crate::sip::framing::{Fault, Framing, Scan, Search, frame_on, is_start, keep_alive, search_start};
+use crate::sip::framing::{
+    Fault, Framing, Scan, Search, StartLine, frame_on, is_familiar, keep_alive, search_start, start_line,
+};
 use crate::time::Timestamp;
 
-use super::direction::{Direction, Mode};
+use super::direction::{Direction, Mode, Place, begins_familiar};
 use super::shared::Work;
 use super::websocket::{self, Skipped};
 
@@ -16,14 +18,18 @@ impl Direction {
     /// Takes bytes that follow `next` with nothing missing between. `bytes` begin where a segment did.
     pub(super) fn read(&mut self, work: &mut Work<'_>, bytes: &[u8], time: Timestamp) {
         self.next = self.next.wrapping_add(bytes.len() as u32);
-        if self.mode == Mode::Lost && (is_start(bytes) || websocket::begins_sip(bytes)) {
+        if self.mode == Mode::Lost && (begins_familiar(bytes) || websocket::begins_sip(bytes)) {
             // Senders write a message at a time: where a segment begins with a start line, a message begins. The bytes
-            // before it need not have ended in a line end, as a body does not.
-            self.resume(work, if is_start(bytes) { Mode::Sip } else { Mode::WebSocket });
+            // before it need not have ended in a line end, as a body does not. But a strange method may be the end of a
+            // familiar one whose beginning was lost.
+            self.resume(work, if begins_familiar(bytes) { Mode::Sip } else { Mode::WebSocket });
             let held = self.hold(work);
             held.clear_buffer();
             // Some senders write a body by itself, and a body may begin with a start line (RFC 3420).
             held.scan = Scan::unsure();
+        }
+        if self.place == Place::Inside && self.held.as_deref().is_none_or(|held| held.buffer.is_empty()) {
+            self.place = Place::Segment;
         }
         let mut bytes = bytes;
         if let Some(held) = self.held.as_deref_mut().filter(|held| !held.buffer.is_empty()) {
@@ -122,7 +128,7 @@ impl Direction {
                         }
                     }
                 }
-                Mode::Lost => match search_start(rest, self.begins_line) {
+                Mode::Lost => match self.search(rest) {
                     Search::Found(offset) => {
                         at += offset;
                         scan = Scan::unsure();
@@ -131,7 +137,9 @@ impl Direction {
                     }
                     Search::Nothing { keep, begins_line } => {
                         at += keep;
-                        self.begins_line = begins_line;
+                        if keep > 0 {
+                            self.place = if begins_line { Place::Line } else { Place::Inside };
+                        }
                         self.span = self.span.saturating_add(keep as u32);
                         if self.span > SEARCH_LIMIT {
                             self.give_up_search(work);
@@ -174,6 +182,18 @@ impl Direction {
         at
     }
 
+    /// Searches for the next start line, from the place where `bytes` are.
+    fn search(&self, bytes: &[u8]) -> Search {
+        if self.place == Place::Segment {
+            match start_line(bytes) {
+                StartLine::Whole(_) if is_familiar(bytes) => return Search::Found(0),
+                StartLine::Partial => return Search::Nothing { keep: 0, begins_line: false },
+                StartLine::Whole(_) | StartLine::No => {}
+            }
+        }
+        search_start(bytes, self.place == Place::Line)
+    }
+
     /// The first bytes of a stream are not SIP: what are they?
     fn decide(&mut self, work: &mut Work<'_>, bytes: &[u8]) {
         self.mode = if websocket::may_begin_handshake(bytes) {
@@ -191,7 +211,7 @@ impl Direction {
     /// The next message start is not known: search for it.
     pub(super) fn lose_place(&mut self) {
         self.mode = Mode::Lost;
-        self.begins_line = false;
+        self.place = Place::Inside;
         self.span = 0;
     }
 
@@ -214,10 +234,12 @@ impl Direction {
         let mut socket = held.websocket.take().unwrap_or_default();
         let mut skipped = Skipped::default();
         let (after_gap, sip) = (&mut self.after_gap, &mut self.sip);
-        let result = socket.read(bytes, time, &mut skipped, &mut |message, time| {
+        let mut scratch = core::mem::take(&mut work.shared.scratch);
+        let result = socket.read(bytes, time, &mut scratch, &mut skipped, &mut |message, time| {
             *sip = true;
             work.message(Carrier::WebSocket, message, time, core::mem::take(after_gap));
         });
+        work.shared.scratch = scratch;
         work.shared.counts.unfinished += skipped.unfinished;
         work.shared.counts.opaque += skipped.opaque;
         if result.is_err() {
@@ -250,7 +272,6 @@ impl Direction {
         };
         self.abandon(work);
         self.lose_place();
-        // A segment after the hole begins a line as far as anyone can tell; `read` looks there first.
         match left.and_then(|left| left.checked_sub(missing)) {
             Some(0) => self.resume(work, Mode::Sip),
             Some(left) => (self.mode, self.span) = (Mode::Skip, left),

@@ -3,11 +3,14 @@
 use crate::packet::{Hop, TcpSegment};
 use crate::time::Timestamp;
 
+use super::conversations::Conversations;
 use super::counts::StreamCounts;
 use super::delivery::Delivery;
+use super::direction::Direction;
 use super::limits::StreamLimits;
+use super::sctp::{self, Lane};
 use super::shared::Shared;
-use super::tcp::Tcp;
+use super::tcp;
 
 /// Every stream being followed.
 ///
@@ -16,7 +19,8 @@ use super::tcp::Tcp;
 #[derive(Debug)]
 pub struct Streams {
     shared: Shared,
-    tcp: Tcp,
+    tcp: Conversations<Direction>,
+    sctp: Conversations<Lane>,
     now: Timestamp,
 }
 
@@ -24,7 +28,12 @@ impl Streams {
     #[must_use]
     pub fn new(limits: StreamLimits) -> Self {
         let seed = limits.seed;
-        Self { shared: Shared::new(limits), tcp: Tcp::new(seed), now: Timestamp::MIN }
+        Self {
+            shared: Shared::new(limits),
+            tcp: Conversations::new(seed),
+            sctp: Conversations::new(seed),
+            now: Timestamp::MIN,
+        }
     }
 
     /// Takes one TCP segment.
@@ -41,7 +50,7 @@ impl Streams {
     ) {
         let _ = cut;
         let now = self.advance(now, deliver);
-        self.tcp.segment(&mut self.shared, now, hop, segment, deliver);
+        tcp::segment(&mut self.tcp, &mut self.shared, now, hop, segment, deliver);
     }
 
     /// Takes the chunks of one SCTP packet; `cut`: the snap length cut the last of them.
@@ -53,8 +62,9 @@ impl Streams {
         cut: bool,
         deliver: &mut impl FnMut(Delivery<'_>),
     ) {
-        let _ = self.advance(now, deliver);
-        let _ = (hop, chunks, cut);
+        let _ = cut; // The length of the last chunk tells.
+        let now = self.advance(now, deliver);
+        sctp::packet(&mut self.sctp, &mut self.shared, now, hop, chunks, deliver);
     }
 
     /// Gives up what has waited long enough by capture time `now`. `tcp` and `sctp` do so too; this is for idle time.
@@ -65,18 +75,19 @@ impl Streams {
     /// No more input: what waits behind holes is delivered as if its time had passed.
     pub fn finish(&mut self, deliver: &mut impl FnMut(Delivery<'_>)) {
         self.tcp.finish(&mut self.shared, self.now, deliver);
+        self.sctp.finish(&mut self.shared, self.now, deliver);
     }
 
     /// When [`Streams::tick`] next has something to do.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.tcp.next_timeout()
+        [self.tcp.next_timeout(), self.sctp.next_timeout()].into_iter().flatten().min()
     }
 
     /// Totals, and how things stand.
     #[must_use]
     pub fn counts(&self) -> StreamCounts {
-        let conversations = self.tcp.len() as u64;
+        let conversations = (self.tcp.len() + self.sctp.len()) as u64;
         StreamCounts { conversations, buffered: self.shared.buffered as u64, ..self.shared.counts }
     }
 
@@ -86,6 +97,9 @@ impl Streams {
         self.now = self.now.max(now);
         if self.tcp.next_timeout().is_some_and(|due| due <= self.now) {
             self.tcp.expire(&mut self.shared, self.now, deliver);
+        }
+        if self.sctp.next_timeout().is_some_and(|due| due <= self.now) {
+            self.sctp.expire(&mut self.shared, self.now, deliver);
         }
         self.now
     }

@@ -1,5 +1,6 @@
 //! When something that waits is due.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use crate::time::Timestamp;
@@ -19,7 +20,8 @@ pub(super) struct Timers {
 impl Timers {
     /// Sees to it that `side` has an entry at `due` or before; `armed` is the one it has ([`Timestamp::MAX`] for none).
     pub(super) fn arm(&mut self, side: Side, armed: &mut Timestamp, due: Option<Timestamp>) {
-        let Some(due) = due.filter(|due| *due < *armed) else { return };
+        let last = Timestamp::MAX.minus(Duration::from_nanos(1));
+        let Some(due) = due.map(|due| due.min(last)).filter(|due| *due < *armed) else { return };
         self.disarm(side, *armed);
         self.entries.insert((due, side.0, side.1));
         *armed = due;

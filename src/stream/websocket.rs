@@ -167,7 +167,28 @@ impl Default for WebSocket {
 
 impl WebSocket {
     /// Reads bytes in order, and hands on each whole message that is SIP.
+    ///
+    /// `scratch` lends its room to a message while that is unmasked, and has it back unless the message stays incomplete.
     pub(super) fn read(
+        &mut self,
+        bytes: &[u8],
+        time: Timestamp,
+        scratch: &mut Vec<u8>,
+        skipped: &mut Skipped,
+        message: &mut dyn FnMut(&[u8], Timestamp),
+    ) -> Result<(), Broken> {
+        if self.message.capacity() == 0 {
+            core::mem::swap(&mut self.message, scratch);
+        }
+        let result = self.read_frames(bytes, time, skipped, message);
+        if self.message.is_empty() {
+            core::mem::swap(&mut self.message, scratch);
+            self.message = Vec::new();
+        }
+        result
+    }
+
+    fn read_frames(
         &mut self,
         mut bytes: &[u8],
         time: Timestamp,
@@ -212,7 +233,7 @@ impl WebSocket {
         self.left = self.left.checked_sub(u64::from(missing)).ok_or(Broken)?;
         if frame.opcode < 8 && self.fate == Fate::Keep {
             self.fate = Fate::Drop;
-            self.message.clear();
+            self.message = Vec::new();
         }
         if self.left == 0 {
             self.frame = None;
@@ -343,7 +364,9 @@ pub(super) mod tests {
     fn messages(parts: &[&[u8]]) -> (Vec<Vec<u8>>, Skipped) {
         let (mut socket, mut skipped, mut out) = (WebSocket::default(), Skipped::default(), Vec::new());
         for part in parts {
-            socket.read(part, Timestamp::MIN, &mut skipped, &mut |bytes, _| out.push(bytes.to_vec())).unwrap();
+            socket
+                .read(part, Timestamp::MIN, &mut Vec::new(), &mut skipped, &mut |bytes, _| out.push(bytes.to_vec()))
+                .unwrap();
         }
         (out, skipped)
     }
@@ -412,9 +435,9 @@ pub(super) mod tests {
     fn a_hole_inside_a_frame_costs_that_message_only() {
         let stream = [frame(0x81, None, &long()), frame(0x81, None, BYE)].concat();
         let (mut socket, mut skipped, mut out) = (WebSocket::default(), Skipped::default(), 0);
-        socket.read(&stream[..500], Timestamp::MIN, &mut skipped, &mut |_, _| out += 1).unwrap();
+        socket.read(&stream[..500], Timestamp::MIN, &mut Vec::new(), &mut skipped, &mut |_, _| out += 1).unwrap();
         assert_eq!(socket.lose(60_000, &mut skipped), Ok(()));
-        socket.read(&stream[60_500..], Timestamp::MIN, &mut skipped, &mut |_, _| out += 1).unwrap();
+        socket.read(&stream[60_500..], Timestamp::MIN, &mut Vec::new(), &mut skipped, &mut |_, _| out += 1).unwrap();
         assert_eq!((out, skipped.unfinished), (1, 1));
         assert_eq!(socket.lose(1, &mut skipped), Err(Broken), "a hole between frames");
     }
@@ -425,7 +448,7 @@ pub(super) mod tests {
             [&[0x83u8, 0][..], &[0x91, 0], &[0x89, 126, 0, 200], &[0x09, 0], &[0x81, 127, 255, 0, 0, 0, 0, 0, 0, 0]]
         {
             let mut socket = WebSocket::default();
-            let result = socket.read(bytes, Timestamp::MIN, &mut Skipped::default(), &mut |_, _| {});
+            let result = socket.read(bytes, Timestamp::MIN, &mut Vec::new(), &mut Skipped::default(), &mut |_, _| {});
             assert_eq!(result, Err(Broken), "{bytes:x?}");
         }
     }
@@ -459,7 +482,7 @@ pub(super) mod tests {
             let (mut socket, mut skipped) = (WebSocket::default(), Skipped::default());
             for part in &parts {
                 let _ = (begins_sip(part), upgrades(part), handshake_len(part));
-                if socket.read(part, Timestamp::MIN, &mut skipped, &mut |_, _| {}).is_err() {
+                if socket.read(part, Timestamp::MIN, &mut Vec::new(), &mut skipped, &mut |_, _| {}).is_err() {
                     break;
                 }
                 let _ = socket.lose(hole % 64, &mut skipped);

@@ -126,10 +126,8 @@ pub fn broken_promises(outcome: &Outcome) -> String {
     for record in &outcome.records {
         let title = summary(record);
         let (times, end) = (&record.times, &record.end);
-        if let (Some(answer), Some(duration)) = (times.answer, times.duration) {
-            if duration != times.stop.since(answer) {
-                _ = writeln!(out, "  broken    duration is not stop minus answer: {title}");
-            }
+        if times.answer.zip(times.duration).is_some_and(|(answer, duration)| duration != times.stop.since(answer)) {
+            _ = writeln!(out, "  broken    duration is not stop minus answer: {title}");
         }
         if times.duration.is_some() != times.answer.is_some() {
             _ = writeln!(out, "  broken    a duration needs both its ends, and has to be there with them: {title}");

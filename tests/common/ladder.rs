@@ -296,7 +296,7 @@ impl Call {
             }
         };
         let side = request.by as usize;
-        let from_tag = arrow.word("from-tag").map_or(request.from_tag.clone(), tag_of);
+        let from_tag = arrow.word("from-tag").map_or_else(|| request.from_tag.clone(), tag_of);
         let to_tag = match arrow.word("to-tag") {
             Some(tag) => tag_of(tag),
             None if status == 100 => request.to_tag.clone(),
@@ -317,10 +317,8 @@ impl Call {
         }
         let kind = arrow.word("sdp").unwrap_or(if answers_invite { "msrp" } else { "none" });
         message.set_body("application/sdp", sdp(kind, self.address(1 - side, hosts)?, &self.hosts[1 - side])?);
-        if status >= 200 {
-            if let Some(position) = position {
-                self.sent[position].answered = Some((status, to_tag));
-            }
+        if let Some(position) = position.filter(|_| status >= 200) {
+            self.sent[position].answered = Some((status, to_tag));
         }
         self.established |= answers_invite;
         Ok(message)

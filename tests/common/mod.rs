@@ -15,4 +15,5 @@ pub mod replay;
 pub mod rng;
 pub mod scenario;
 pub mod tcp;
+pub mod transports;
 pub mod tunnels;

@@ -1,0 +1,162 @@
+//! What TCP conversations and SCTP associations have in common: room, age, timers.
+
+use core::time::Duration;
+
+use crate::packet::Hop;
+use crate::time::Timestamp;
+
+use super::delivery::Delivery;
+use super::limits::StreamLimits;
+use super::shared::{Shared, Work};
+use super::table::{Rank, Table, canonical};
+use super::timers::{Side, Timers};
+
+/// One direction of a conversation, as far as room and age are concerned.
+pub(super) trait OneWay: Default {
+    /// Its entry in the timer set; [`Timestamp::MAX`] for none.
+    fn armed(&mut self) -> &mut Timestamp;
+    fn is_sip(&self) -> bool;
+    /// When [`OneWay::expire`] has something to do. `Some` whenever bytes are held.
+    fn due(&self, limits: &StreamLimits) -> Option<Timestamp>;
+    /// Does what is due.
+    fn expire(&mut self, work: &mut Work<'_>);
+    /// Delivers all that waits, as if its time had passed.
+    fn flush(&mut self, work: &mut Work<'_>);
+    /// Drops all that is held, for want of room.
+    fn drop_held(&mut self, work: &mut Work<'_>);
+    /// The conversation goes.
+    fn dismiss(&mut self, shared: &mut Shared);
+}
+
+/// Conversations of one transport.
+///
+/// Invariant: a direction that holds bytes has an entry in `timers`, so that age and the bound on all bytes reach it.
+#[derive(Debug)]
+pub(super) struct Conversations<D> {
+    table: Table<[D; 2]>,
+    timers: Timers,
+}
+
+impl<D: OneWay> Conversations<D> {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { table: Table::new(seed), timers: Timers::default() }
+    }
+
+    /// The conversation on this hop and the side that the hop is; admitted when `worth` says so.
+    pub(super) fn find(
+        &mut self,
+        shared: &mut Shared,
+        now: Timestamp,
+        hop: &Hop,
+        worth: impl FnOnce() -> bool,
+    ) -> Option<Side> {
+        let (key, side) = canonical(hop);
+        match self.table.find(&key) {
+            Some(id) => Some((id, side)),
+            None => worth().then(|| (self.admit(shared, now, &key), side)),
+        }
+    }
+
+    /// The direction of this side, then the other one.
+    pub(super) fn pair(&mut self, (id, side): Side) -> Option<(&mut D, &mut D)> {
+        let (_, [first, second]) = self.table.get_mut(id)?;
+        Some(if side == 0 { (first, second) } else { (second, first) })
+    }
+
+    /// Sees to it that a side is called when something is due.
+    pub(super) fn arm(&mut self, (id, side): Side, limits: &StreamLimits) {
+        let Some((_, directions)) = self.table.get_mut(id) else { return };
+        let Some(direction) = directions.get_mut(side) else { return };
+        let due = direction.due(limits);
+        self.timers.arm((id, side), direction.armed(), due);
+    }
+
+    /// Notes a sign of life, and keeps to the bound on all bytes.
+    pub(super) fn touch(
+        &mut self,
+        shared: &mut Shared,
+        now: Timestamp,
+        id: u32,
+        deliver: &mut dyn FnMut(Delivery<'_>),
+    ) {
+        let Some((_, directions)) = self.table.get_mut(id) else { return };
+        let rank = if directions.iter().any(D::is_sip) { Rank::Sip } else { Rank::Other };
+        self.table.touch(id, now, rank);
+        // The nearest deadline first: it has waited longest.
+        while shared.buffered > shared.limits.buffered {
+            let Some(side) = self.timers.pop() else { return };
+            let Some((hop, direction)) = direction(&mut self.table, side) else { continue };
+            *direction.armed() = Timestamp::MAX;
+            direction.drop_held(&mut Work { shared, hop, now, deliver });
+        }
+    }
+
+    /// Does what is due by `now`.
+    pub(super) fn expire(&mut self, shared: &mut Shared, now: Timestamp, deliver: &mut dyn FnMut(Delivery<'_>)) {
+        while let Some(side) = self.timers.pop_due(now) {
+            let Some((hop, direction)) = direction(&mut self.table, side) else { continue };
+            *direction.armed() = Timestamp::MAX;
+            direction.expire(&mut Work { shared, hop, now, deliver });
+            // Never due again at this very time, so that the loop ends whatever the limits are.
+            let due = direction.due(&shared.limits).map(|due| due.max(now.plus(Duration::from_nanos(1))));
+            if now < Timestamp::MAX {
+                self.timers.arm(side, direction.armed(), due);
+            }
+        }
+    }
+
+    /// Delivers all that waits.
+    pub(super) fn finish(&mut self, shared: &mut Shared, now: Timestamp, deliver: &mut dyn FnMut(Delivery<'_>)) {
+        while let Some(side) = self.timers.pop() {
+            let Some((hop, direction)) = direction(&mut self.table, side) else { continue };
+            *direction.armed() = Timestamp::MAX;
+            direction.flush(&mut Work { shared, hop, now, deliver });
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    #[inline]
+    pub(super) fn next_timeout(&self) -> Option<Timestamp> {
+        self.timers.first()
+    }
+
+    /// A new conversation. Makes room for it: old age first, then the bound on their number.
+    fn admit(&mut self, shared: &mut Shared, now: Timestamp, key: &Hop) -> u32 {
+        for (rank, idle) in [(Rank::Other, shared.limits.idle_other), (Rank::Sip, shared.limits.idle_sip)] {
+            // Two for each one that comes: more is never needed to keep up.
+            for _ in 0..2 {
+                let Some((id, touched)) = self.table.oldest(rank) else { break };
+                if now.since(touched) <= idle {
+                    break;
+                }
+                shared.counts.aged += 1;
+                self.remove(shared, id);
+            }
+        }
+        while self.table.len() >= shared.limits.conversations.max(1) {
+            let Some((id, _)) = self.table.oldest(Rank::Other).or_else(|| self.table.oldest(Rank::Sip)) else { break };
+            shared.counts.evicted += 1;
+            self.remove(shared, id);
+        }
+        self.table.insert(key, now)
+    }
+
+    /// Forgets a conversation.
+    pub(super) fn remove(&mut self, shared: &mut Shared, id: u32) {
+        let Some(mut directions) = self.table.remove(id) else { return };
+        for (side, direction) in directions.iter_mut().enumerate() {
+            self.timers.disarm((id, side), *direction.armed());
+            direction.dismiss(shared);
+        }
+    }
+}
+
+/// A direction, and the hop it travels.
+fn direction<D: Default>(table: &mut Table<[D; 2]>, (id, side): Side) -> Option<(Hop, &mut D)> {
+    let (key, directions) = table.get_mut(id)?;
+    let hop = if side == 0 { *key } else { key.reversed() };
+    directions.get_mut(side).map(|direction| (hop, direction))
+}

@@ -1,0 +1,87 @@
+//! From messages on their way to IP packets: datagrams, and the connections that messages share.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tolltap::time::Timestamp;
+
+use super::frames;
+use super::scenario::{Carrier, Sent};
+use super::tcp::{Association, Conversation, websocket_frame, websocket_upgrade};
+
+/// Open connections between hosts.
+#[derive(Default)]
+pub struct Transports {
+    /// Largest piece of a TCP segment or SCTP chunk; the whole message in one when absent.
+    pub piece: Option<usize>,
+    /// Largest IP packet inside every tunnel.
+    pub mtu: Option<usize>,
+    /// Sequence number of the first byte of a connection.
+    pub isn: [u32; 2],
+    tcp: Vec<((SocketAddr, SocketAddr), Conversation)>,
+    sctp: Vec<((SocketAddr, SocketAddr), Association)>,
+    serial: u32,
+}
+
+impl Transports {
+    pub fn new(mtu: Option<usize>, piece: Option<usize>, isn: [u32; 2]) -> Self {
+        Self { piece, mtu, isn, ..Self::default() }
+    }
+
+    /// The IP packets of one message, with their times; a connection is opened where there was none.
+    pub fn packets(&mut self, sent: &Sent) -> Vec<(Timestamp, Vec<u8>)> {
+        let (source, destination) = (sent.source, sent.destination);
+        let pair = if source < destination { (source, destination) } else { (destination, source) };
+        let mut packets = Vec::new();
+        self.serial += 1;
+        let pieces = match sent.carrier {
+            Carrier::Udp => {
+                let packet = frames::udp(source, destination, &sent.text);
+                let half = sent.split.map(|_| 48 + (packet.len() / 2).next_multiple_of(8));
+                let mtu = half.or(self.mtu).unwrap_or(65_535);
+                frames::fragment(&packet, mtu, self.serial)
+            }
+            Carrier::Sctp => {
+                let half =
+                    if sent.split.is_some() { sent.text.len().div_ceil(2) } else { self.piece.unwrap_or(60_000) };
+                let found = self.sctp.iter().position(|(have, _)| *have == pair).unwrap_or_else(|| {
+                    self.sctp.push((pair, Association::new(source, destination, [1000, 2000])));
+                    self.sctp.len() - 1
+                });
+                self.sctp[found].1.send(source, &sent.text, half)
+            }
+            Carrier::Tcp | Carrier::WebSocket => {
+                let web = sent.carrier == Carrier::WebSocket;
+                let found = self.tcp.iter().position(|(have, _)| *have == pair).unwrap_or_else(|| {
+                    let mut conversation = Conversation::new(source, destination, self.isn);
+                    packets.extend(conversation.open());
+                    if web {
+                        let (request, response) = websocket_upgrade();
+                        packets.extend(conversation.send(source, request, &[]));
+                        packets.extend(conversation.send(destination, response, &[]));
+                    }
+                    self.tcp.push((pair, conversation));
+                    self.tcp.len() - 1
+                });
+                let conversation = &mut self.tcp[found].1;
+                let mask = (conversation.client() == source).then_some([0x37, 0xfa, 0x21, 0x3d]);
+                let bytes = if web { websocket_frame(&sent.text, mask) } else { sent.text.clone() };
+                let cuts = match (sent.split, self.piece) {
+                    (Some(_), _) => vec![bytes.len() / 2],
+                    (None, Some(piece)) => (piece..bytes.len()).step_by(piece).collect(),
+                    (None, None) => vec![],
+                };
+                conversation.send(source, &bytes, &cuts)
+            }
+        };
+        let opening = packets.len();
+        let last = pieces.len() - 1;
+        let mut timed: Vec<_> = packets.into_iter().map(|packet| (sent.time, packet)).collect();
+        timed.extend(pieces.into_iter().enumerate().map(|(index, packet)| {
+            let late = if index == last { sent.split.unwrap_or_default() } else { Duration::ZERO };
+            (sent.time.plus(late), packet)
+        }));
+        debug_assert!(timed.len() > opening);
+        timed
+    }
+}
