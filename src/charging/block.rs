@@ -121,11 +121,6 @@ impl Block {
     pub fn fields(&self) -> Fields<'_> {
         Fields(&self.0)
     }
-
-    /// Size in bytes, without the allocator's share.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
 }
 
 /// Iterator over the fields of a block.
@@ -210,6 +205,11 @@ impl Packer {
     /// Whether a field of this kind was gathered.
     pub fn has(&self, fact: Fact) -> bool {
         self.kinds & (1 << fact as u8) != 0
+    }
+
+    /// Whether this very field was gathered.
+    pub fn holds(&self, fact: Fact, value: &[u8]) -> bool {
+        Fields(&self.bytes).any(|field| field == (fact, value))
     }
 
     /// Whether what was gathered is what the block has.

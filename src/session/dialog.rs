@@ -201,7 +201,7 @@ impl Dialog {
 
     /// When the session began, as far as is known.
     pub(crate) fn start(&self) -> Timestamp {
-        self.answer.get().or(self.ack.get()).or(self.invite.get()).unwrap_or(self.joined)
+        [self.answer, self.ack, self.invite].into_iter().find_map(Moment::get).unwrap_or(self.joined)
     }
 
     pub(crate) fn ending(&mut self) -> &mut Ending {
