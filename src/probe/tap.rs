@@ -42,10 +42,10 @@ impl Tap {
             }
             Transport::Udp(payload) => count_other(sip, hop, payload),
             Transport::Tcp(tcp) => {
-                streams.tcp(now, hop, &tcp, segment.cut, &mut |delivery| deliver(sip, frame, delivery, sink));
+                streams.tcp(now, time, hop, &tcp, &mut |delivery| deliver(sip, frame, delivery, sink));
             }
             Transport::Sctp(chunks) => {
-                streams.sctp(now, hop, chunks, segment.cut, &mut |delivery| deliver(sip, frame, delivery, sink));
+                streams.sctp(now, time, hop, chunks, &mut |delivery| deliver(sip, frame, delivery, sink));
             }
         }
     }

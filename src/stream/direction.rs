@@ -121,7 +121,7 @@ impl Direction {
         match self.mode {
             Mode::Other => !may_turn_sip(segment.payload),
             Mode::Sip if segment.sequence == self.next => {
-                self.read(work, segment.payload, work.now);
+                self.read(work, segment.payload, work.seen);
                 true
             }
             _ => false,
@@ -248,9 +248,9 @@ impl Direction {
         if let Some(mode) = self.anchorage(payload) {
             return self.anchor_and_read(work, mode, at, payload, wire_len);
         }
-        let (limit, now, base) = (work.shared.limits.join, work.now, self.origin.wrapping_sub(BASE));
+        let (limit, seen, base) = (work.shared.limits.join, work.seen, self.origin.wrapping_sub(BASE));
         let held = self.hold(work);
-        held.behind.insert(base, at, now, payload);
+        held.behind.insert(base, at, seen, payload);
         let full = held.behind.len() > limit || held.behind.is_full();
         // A start line that is split over segments.
         let start = held.behind.run_start(at);
@@ -268,10 +268,10 @@ impl Direction {
         if ahead.unsigned_abs() > FAR {
             return self.jump(work, at, payload, wire_len);
         }
-        let (now, next) = (work.now, self.next);
+        let (seen, next) = (work.seen, self.next);
         if ahead > 0 {
             work.shared.counts.out_of_order += 1;
-            let inserted = self.hold(work).ahead.insert(next, at, now, payload);
+            let inserted = self.hold(work).ahead.insert(next, at, seen, payload);
             work.shared.counts.overlaps_differ += u64::from(inserted.differs);
             work.shared.counts.retransmissions += u64::from(inserted.fresh == 0);
             return self.bound_ahead(work);
@@ -285,9 +285,9 @@ impl Direction {
         if new.is_empty() {
             work.shared.counts.retransmissions += u64::from(!earlier);
         } else if self.held.as_deref().is_none_or(|held| held.ahead.is_empty()) {
-            self.read(work, new, now);
+            self.read(work, new, seen);
         } else {
-            let inserted = self.hold(work).ahead.insert(next, next, now, new);
+            let inserted = self.hold(work).ahead.insert(next, next, seen, new);
             work.shared.counts.overlaps_differ += u64::from(inserted.differs);
             self.drain(work);
         }
@@ -367,14 +367,14 @@ impl Direction {
     /// A run of such pieces that ends exactly there and begins with a start line is read at once: the mirror had reordered
     /// the first segments. What else is there is read when the join stops being recent.
     fn take_earlier(&mut self, work: &mut Work<'_>, at: u32, old: &[u8]) -> bool {
-        let (origin, now, limit) = (self.origin, work.now, work.shared.limits.join);
+        let (origin, seen, limit) = (self.origin, work.seen, work.shared.limits.join);
         let before = distance(origin, at);
         let Some(held) = self.held.as_deref_mut().filter(|held| held.join_until.is_some()) else { return false };
         if before <= 0 || before.unsigned_abs() > JOIN_FAR {
             return false;
         }
         let part = old.get(..old.len().min(before as usize)).unwrap_or_default();
-        let inserted = held.behind.insert(origin.wrapping_sub(BASE), at, now, part);
+        let inserted = held.behind.insert(origin.wrapping_sub(BASE), at, seen, part);
         let full = held.behind.len() > limit || held.behind.is_full();
         let start = held.behind.run_before(origin).and_then(|start| familiar_start(&held.behind, start));
         if full {

@@ -31,7 +31,7 @@ const FRAGMENT_COST: usize = 64;
 pub(super) fn packet(
     associations: &mut Conversations<Lane>,
     shared: &mut Shared,
-    now: Timestamp,
+    (now, seen): (Timestamp, Timestamp),
     hop: &Hop,
     chunks: &[u8],
     deliver: &mut dyn FnMut(Delivery<'_>),
@@ -39,7 +39,7 @@ pub(super) fn packet(
     let worth = || Chunks { rest: chunks }.any(|chunk| chunk.is_worth_following());
     let Some(side) = associations.find(shared, now, hop, worth) else { return };
     let Some((own, other)) = associations.pair(side) else { return };
-    let mut work = Work { shared, hop: *hop, now, deliver };
+    let mut work = Work { shared, hop: *hop, now, seen, deliver };
     for chunk in (Chunks { rest: chunks }) {
         match chunk.kind {
             Kind::Data(data) => own.data(&mut work, &data),
@@ -387,7 +387,7 @@ impl Lane {
         if data.cut {
             self.tell(work, 1);
         } else if data.begins && data.ends {
-            self.deliver(work, data.payload, work.now);
+            self.deliver(work, data.payload, work.seen);
         } else {
             self.fragment(work, data);
         }
@@ -395,7 +395,7 @@ impl Lane {
 
     fn fragment(&mut self, work: &mut Work<'_>, data: &Data<'_>) {
         let Some(numbers) = self.numbers.as_deref_mut() else { return };
-        if let Some(range) = numbers.keep(data, work.now) {
+        if let Some(range) = numbers.keep(data, work.seen) {
             let mut message = core::mem::take(&mut work.shared.scratch);
             message.clear();
             let mut time = Timestamp::MIN;

@@ -36,7 +36,7 @@ impl Tap {
     fn on(&mut self, hop: &Hop, chunks: &[u8]) {
         self.now = self.now.plus(Duration::from_millis(1));
         let (messages, lost) = (&mut self.messages, &mut self.lost);
-        self.streams.sctp(self.now, hop, chunks, false, &mut |delivery| take(messages, lost, delivery));
+        self.streams.sctp(self.now, self.now, hop, chunks, &mut |delivery| take(messages, lost, delivery));
     }
 
     fn see(&mut self, chunks: &[u8]) {
