@@ -5,7 +5,7 @@
 //! deliver nothing twice, and to notice what was lost.
 
 use crate::packet::{Carrier, Hop};
-use crate::sip::framing::{BODY_LIMIT, HEAD_LIMIT, is_start, keep_alive};
+use crate::sip::framing::{BODY_LIMIT, HEAD_LIMIT, StartLine, is_start, keep_alive, start_line};
 use crate::time::Timestamp;
 
 use super::conversations::{Conversations, OneWay};
@@ -149,9 +149,17 @@ impl Chunk<'_> {
 }
 
 impl Data<'_> {
-    /// A whole message or first fragment shows its start line; any other fragment can only look like text.
+    /// A whole message shows its start line, a first fragment at least the beginning of it; any other fragment can only
+    /// look like text.
     fn may_be_sip(&self) -> bool {
-        if self.begins { is_start(self.payload) } else { may_be_sip(self.payload) }
+        match (self.begins, self.ends) {
+            (true, true) => is_start(self.payload),
+            (true, false) => {
+                let blank = keep_alive(self.payload);
+                !matches!(start_line(self.payload.get(blank..).unwrap_or_default()), StartLine::No)
+            }
+            (false, _) => may_be_sip(self.payload),
+        }
     }
 }
 
