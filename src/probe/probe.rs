@@ -49,7 +49,7 @@ impl Probe {
     pub fn new(options: Options) -> Self {
         Self {
             clock: Clock::new(options.reorder),
-            tap: Tap::new(),
+            tap: Tap::new(options.reorder),
             ledger: Ledger::new(options),
             notes: VecDeque::new(),
             counts: Counts::default(),

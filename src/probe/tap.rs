@@ -1,5 +1,10 @@
 //! The reader's side: from frames to sightings. It owns the streams, by inner address.
 
+use core::hash::BuildHasher;
+use core::time::Duration;
+
+use foldhash::fast::RandomState;
+
 use super::counts::SipCounts;
 use super::sighting::{Sighting, Sink};
 use crate::packet::{Carrier, Frame, Hop, PacketCounts, PeelLimits, Peeled, Peeler, Transport};
@@ -21,10 +26,14 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    pub(crate) fn new() -> Self {
+    /// `reorder`: how late a frame may come and still be taken as if it had not.
+    pub(crate) fn new(reorder: Duration) -> Self {
+        // Addresses and fragment ids are the sender's to choose: tables are seeded anew in each process. The seed decides
+        // where things lie, and nothing else.
+        let seed = RandomState::default().hash_one(0);
         Self {
-            peeler: Peeler::new(PeelLimits::default()),
-            streams: Streams::new(StreamLimits::default()),
+            peeler: Peeler::new(PeelLimits { hash_seed: seed, ..PeelLimits::default() }),
+            streams: Streams::new(StreamLimits { reorder, seed, ..StreamLimits::default() }),
             sip: SipCounts::default(),
         }
     }
