@@ -57,6 +57,11 @@ impl Ending {
         byes.chain(answer).chain(elsewhere).chain(stale).chain(failure).filter(|time| *time > now).min()
     }
 
+    /// Whether a BYE was seen that counts, or may count yet.
+    pub(crate) fn has_bye(&self) -> bool {
+        self.byes.iter().any(Option::is_some)
+    }
+
     /// Whether the end may yet be taken back: it was inferred, or the BYE was challenged. Such a dialog stays as long as an
     /// open one would, so that a later BYE or sign of life finds it and makes a revision.
     pub(crate) fn is_doubtful(&self) -> bool {

@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::counts::SessionCounts;
 use super::deadline::Deadlines;
 use super::dialog::{Dialog, Marks, Moment, NOWHERE, Place, Side};
-use super::ending::{Conclusion, Inferred, TRANSACTION, conclude};
+use super::ending::{Conclusion, Ending, Inferred, TRANSACTION, conclude};
 use super::legs::{Legs, direction};
 use super::losses::{Losses, Lost};
 use super::report::{compose, leg_of};
@@ -318,6 +318,10 @@ impl Sessions {
     fn infer_end(&mut self, place: Place, at: Timestamp) {
         let after_loss = self.loses_refreshes(place);
         let Some(dialog) = self.table.get_mut(place) else { return };
+        if dialog.ending.as_deref().is_some_and(Ending::has_bye) {
+            self.schedule(place, at);
+            return;
+        }
         if let Some(ending) = dialog.ending.as_deref_mut()
             && let Some((_, stale)) = &ending.stale
             && at >= stale.time.plus(TRANSACTION)
@@ -369,6 +373,8 @@ impl Sessions {
                 return if ending.is_doubtful() { silent } else { told.stop.max(ending.told_at).plus(TOMBSTONE) };
             }
             match ending.waits_until(&self.options, now) {
+                // A BYE that is known ends it, whatever it waits for: no timer may come up in between, over and over.
+                Some(until) if ending.has_bye() => return until,
                 Some(until) => waits = until,
                 None if dialog.is_confirmed() => {}
                 None => return dialog.last_message,
