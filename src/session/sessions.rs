@@ -31,6 +31,9 @@ const UNANSWERED: Duration = Duration::from_secs(128);
 /// its outcome to arrive.
 const RINGING: Duration = Duration::from_secs(212);
 
+/// Fewest entries of the deadline queue that are worth a look for those that nobody waits for.
+const MIN_DEADLINES: usize = 1024;
+
 /// A message where it crossed a charging point.
 #[derive(Clone, Copy)]
 pub(super) struct Crossed<'a> {
@@ -397,6 +400,10 @@ impl Sessions {
             self.deadlines.push(deadline, place);
             if let Some(dialog) = self.table.get_mut(place) {
                 dialog.queued = deadline;
+            }
+            if self.deadlines.len() > 2 * self.table.len() + MIN_DEADLINES {
+                let table = &self.table;
+                self.deadlines.retain(|at, place| table.get(place).is_some_and(|dialog| dialog.queued == at));
             }
         }
     }
