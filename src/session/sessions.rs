@@ -373,7 +373,9 @@ impl Sessions {
         let mut waits = Timestamp::MAX;
         if let Some(ending) = dialog.ending.as_deref() {
             if let Some(told) = &ending.told {
-                return if ending.is_doubtful() { silent } else { told.stop.max(ending.told_at).plus(TOMBSTONE) };
+                let told_at = told.stop.max(ending.told_at);
+                let patience = if ending.is_doubtful() { self.options.max_session.max(TOMBSTONE) } else { TOMBSTONE };
+                return told_at.plus(patience);
             }
             match ending.waits_until(&self.options, now) {
                 // A BYE that is known ends it, whatever it waits for: no timer may come up in between, over and over.
