@@ -132,6 +132,8 @@ pub(crate) struct Dialog {
     pub(crate) last_message: Timestamp,
     /// Latest message that shows both sides well: an answer that is no failure, or an ACK.
     pub(crate) last_good: Timestamp,
+    /// Latest 2xx to a request of the session inside the dialog; the initial INVITE's, sent again, shows nothing new.
+    pub(crate) went_on: Timestamp,
     /// Latest 2xx that set or cleared the session timer, and its interval in seconds; 0 is none.
     pub(crate) refreshed: Timestamp,
     pub(crate) session_expires: u32,

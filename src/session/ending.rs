@@ -66,7 +66,7 @@ impl Ending {
     /// open one would, so that a later BYE or sign of life finds it and makes a revision.
     pub(crate) fn is_doubtful(&self) -> bool {
         self.told.is_some_and(|told| told.detected.is_some())
-            || self.byes.iter().flatten().any(|bye| bye.challenged && !bye.accepted)
+            || self.byes.iter().flatten().any(Bye::is_refused)
     }
 
     /// The sides of the dialog changed places.
@@ -103,8 +103,8 @@ pub(crate) struct Bye {
     pub(crate) between: bool,
     /// What the sender's product token says it is.
     pub(crate) product: Role,
-    /// Challenged with 401 or 407.
-    pub(crate) challenged: bool,
+    /// Highest CSeq that was challenged with 401 or 407.
+    pub(crate) challenged: Option<u32>,
     /// Answered with 2xx.
     pub(crate) accepted: bool,
     /// Answered with any final status.
@@ -122,7 +122,7 @@ impl Bye {
             vias: u8::MAX,
             between: false,
             product: Role::Unspecified,
-            challenged: false,
+            challenged: None,
             accepted: false,
             answered: false,
         }
@@ -152,6 +152,11 @@ impl Bye {
             }
             Crossing::Neither => self.between |= at_server,
         }
+    }
+
+    /// Whether it was challenged, and not sent again with credentials since: one that was sent again is not in doubt.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.challenged == Some(self.cseq) && !self.accepted
     }
 
     /// Rule 15: who sent it, by the hops at the IM Server, else by the product token.

@@ -342,7 +342,9 @@ impl Sessions {
                 bye.answered = true;
                 bye.accepted |= answer.accepted;
             }
-            bye.challenged |= challenged == Some((side, bye.cseq));
+            if let Some((_, refused)) = challenged.filter(|(challenged, _)| *challenged == side) {
+                bye.challenged = bye.challenged.max(Some(refused));
+            }
         }
         dialog.highest_cseq[side.index()] = highest.max(cseq);
         dialog.void_if_it_went_on();

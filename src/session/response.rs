@@ -220,7 +220,9 @@ impl Sessions {
             Some(bye) => {
                 bye.answered = true;
                 bye.accepted |= accepted;
-                bye.challenged |= is_challenge(status);
+                if is_challenge(status) {
+                    bye.challenged = bye.challenged.max(Some(cseq));
+                }
             }
             None if is_challenge(status) => ending.challenged = Some((sender, cseq)),
             None => {
@@ -288,6 +290,11 @@ impl Sessions {
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.marks.set(Marks::IN_DIALOG);
         dialog.last_good = dialog.last_good.max(at.time);
+        // RFC 5057 §4: a subscription, also that of a REFER, lives on in the dialog when the session has ended.
+        if matches!(method, Method::Notify | Method::Subscribe) {
+            return;
+        }
+        dialog.went_on = dialog.went_on.max(at.time);
         if let Some(ending) = dialog.ending.as_deref_mut() {
             if ending.failure.is_some_and(|failure| failure.time < at.time) {
                 ending.failure = None;
@@ -350,9 +357,7 @@ impl Sessions {
 impl Dialog {
     /// The answer that shows that the session went on may have been delivered before the BYE, or before its challenge.
     pub(super) fn void_if_it_went_on(&mut self) {
-        if self.ack.get() != Some(self.last_good) {
-            self.void_challenged(self.last_good);
-        }
+        self.void_challenged(self.went_on);
     }
 
     /// Rule 14: a request inside the dialog was answered 2xx at this time, so whoever was challenged for a BYE before that
@@ -361,7 +366,7 @@ impl Dialog {
         let Some(ending) = self.ending.as_deref_mut() else { return };
         for side in [Side::First, Side::Second] {
             let bye = &mut ending.byes[side.index()];
-            if let Some(refused) = bye.take_if(|bye| bye.challenged && !bye.accepted && bye.time < success) {
+            if let Some(refused) = bye.take_if(|bye| bye.is_refused() && bye.time < success) {
                 ending.void = Some((side, refused.cseq));
                 ending.reasons.clear();
             }

@@ -501,6 +501,7 @@ impl Sessions {
             joined: at.time,
             last_message: at.time,
             last_good: at.time,
+            went_on: Timestamp::MIN,
             refreshed: Timestamp::MIN,
             session_expires: 0,
             queued: Timestamp::MAX,
