@@ -438,7 +438,8 @@ impl Sessions {
                 let other = if side == Side::First { message.to_tag() } else { message.from_tag() };
                 (self.branch(place, at, other), side)
             }
-            None if confirms => (self.adopt(at, Side::First), Side::First),
+            // Rule 7: a page-mode MESSAGE may carry the To-tag of an earlier answer, and is no session for that.
+            None if confirms && method != Method::Message => (self.adopt(at, Side::First), Side::First),
             None => return,
         };
         if let Some(dialog) = self.table.get_mut(place) {
