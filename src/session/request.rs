@@ -185,7 +185,8 @@ impl Sessions {
             if of_initial && dialog.caller_known() {
                 dialog.ack.at(at.time);
             }
-            if dialog.is_confirmed() || confirms || !has_invite {
+            let failed = dialog.marks.has(Marks::FAILED);
+            if dialog.is_confirmed() || confirms || !has_invite && !failed {
                 self.confirm(place, Confirmation::Ack);
             }
             self.answer_in_ack(place, at);

@@ -317,7 +317,11 @@ impl Sessions {
     fn failed_in_dialog(&mut self, place: Place, requester: Side, at: &Crossed<'_>, status: u16) {
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.heard(requester.other(), at.time);
-        if ends_dialog(status) && dialog.is_confirmed() {
+        if ends_dialog(status) && dialog.knows_only_requests() {
+            // Rule 6: what can only follow a 2xx was told that there is none. So there is nothing to end.
+            dialog.confirmed_by = Confirmation::None;
+            dialog.marks.set(Marks::FAILED);
+        } else if ends_dialog(status) && dialog.is_confirmed() {
             let last_good = dialog.last_good;
             let failure = &mut dialog.ending().failure;
             if failure.is_none_or(|seen| at.time < seen.time) {

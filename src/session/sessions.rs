@@ -570,6 +570,16 @@ impl Dialog {
         self.confirmed_by == Confirmation::Ack && !self.marks.has(Marks::INVITE) && !self.marks.has(Marks::IN_DIALOG)
     }
 
+    /// Only requests inside the dialog were ever seen, and nothing that answered them well.
+    pub(super) fn knows_only_requests(&self) -> bool {
+        self.confirmed_by == Confirmation::InDialogRequest
+            && !self.marks.has(Marks::INVITE)
+            && !self.answer.is_some()
+            && !self.ack.is_some()
+            && self.went_on == Timestamp::MIN
+            && self.ending.is_none()
+    }
+
     /// Whether this session was told to have ended before that time.
     pub(super) fn ended_before(&self, time: Timestamp) -> bool {
         let told = self.ending.as_ref().and_then(|ending| ending.told.as_ref());
