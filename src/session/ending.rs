@@ -315,6 +315,9 @@ fn confirmation_at_bye(
     if dialog.is_confirmed() {
         return Some(dialog.confirmed_by);
     }
+    if failed_early(dialog) {
+        return None;
+    }
     // A caller may send BYE while the other side still rings (RFC 3261 §15): only its own 2xx or ACK makes it a session.
     if dialog.marks.has(Marks::PROVISIONAL) || now < bye.time.plus(options.reorder) {
         return None;
@@ -325,6 +328,11 @@ fn confirmation_at_bye(
         OrphanBye::All => Some(Confirmation::None),
         OrphanBye::Never => None,
     }
+}
+
+/// Its INVITE was answered with a failure, under the tags of this dialog.
+pub(crate) fn failed_early(dialog: &Dialog) -> bool {
+    !dialog.is_confirmed() && dialog.marks.has(Marks::FAILED) && dialog.invite_cseq.is_some()
 }
 
 /// A dialog that is known only to ring, from the side of its caller.

@@ -159,6 +159,9 @@ impl Sessions {
                 dialog.heard(Side::Second, at.time);
                 dialog.marks.set(Marks::FAILED);
                 dialog.status = status;
+                if dialog.ending.is_some() {
+                    self.settle(place, self.clock());
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::counts::SessionCounts;
 use super::deadline::Deadlines;
 use super::dialog::{Dialog, Marks, Moment, NOWHERE, Place, Side};
-use super::ending::{Conclusion, Ending, Inferred, TRANSACTION, conclude};
+use super::ending::{Conclusion, Ending, Inferred, TRANSACTION, conclude, failed_early};
 use super::legs::{Legs, direction};
 use super::losses::{Losses, Lost};
 use super::report::{compose, leg_of};
@@ -184,9 +184,10 @@ impl Sessions {
             dialog.confirm(Confirmation::InDialogRequest);
         }
         let conclusion = conclude(dialog, now, &self.options);
+        let failed = failed_early(dialog);
         let Some(ending) = dialog.ending.as_deref_mut() else { return };
         // A further BYE may have to wait for its original; that takes nothing back. Only a session that goes on does.
-        let only_waits = conclusion.is_none() && ending.byes.iter().any(Option::is_some);
+        let only_waits = conclusion.is_none() && ending.has_bye() && !failed;
         if conclusion != ending.told && !only_waits {
             let revised = revision_cause(ending.revision, ending.told.as_ref(), conclusion.as_ref());
             let before = ending.told;
