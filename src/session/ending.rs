@@ -62,10 +62,10 @@ impl Ending {
         self.byes.iter().any(Option::is_some)
     }
 
-    /// Whether the end may yet be taken back: it was inferred, or the BYE was challenged. Such a dialog stays as long as an
+    /// Whether the end may yet be taken back: it was inferred, the BYE was challenged, or it never came to the server. Such a dialog stays as long as an
     /// open one would, so that a later BYE or sign of life finds it and makes a revision.
     pub(crate) fn is_doubtful(&self) -> bool {
-        self.told.is_some_and(|told| told.detected.is_some())
+        self.told.is_some_and(|told| told.detected.is_some() || told.not_at_server)
             || self.byes.iter().flatten().any(Bye::is_refused)
     }
 

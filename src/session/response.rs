@@ -1,7 +1,7 @@
 //! What a response tells of a dialog.
 
 use super::dialog::{Dialog, Marks, Place, Side};
-use super::ending::{ByeAnswer, Failure};
+use super::ending::{ByeAnswer, Failure, TRANSACTION};
 use super::sessions::{Crossed, Sessions};
 use super::status::{ends_dialog, is_challenge};
 use crate::charging::{Confirmation, Fact, Point, gather_answer, gather_media};
@@ -301,6 +301,10 @@ impl Sessions {
         if let Some(ending) = dialog.ending.as_deref_mut() {
             if ending.failure.is_some_and(|failure| failure.time < at.time) {
                 ending.failure = None;
+            }
+            // A BYE on another hop that the server would have had by now: it was not for this server, or was turned away.
+            if ending.elsewhere.is_some_and(|(_, time)| time.plus(TRANSACTION) <= at.time) {
+                ending.elsewhere = None;
             }
             if ending.inferred.is_some_and(|inferred| inferred.stop < at.time) {
                 ending.inferred = None;
