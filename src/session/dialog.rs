@@ -85,6 +85,8 @@ impl Marks {
     /// Its INVITE entered (left) the IM Server.
     pub(crate) const LEG_IN: Self = Self(1 << 15);
     pub(crate) const LEG_OUT: Self = Self(1 << 16);
+    /// A record of the other leg has listed this one (rule 17).
+    pub(crate) const MERGED: Self = Self(1 << 17);
 
     pub(crate) fn set(&mut self, marks: Self) {
         self.0 |= marks.0;

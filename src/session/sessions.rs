@@ -232,7 +232,8 @@ impl Sessions {
             self.counts.adopted += 1;
         }
         let partner = self.legs.as_ref().and_then(|legs| legs.partner(&self.table, place));
-        if partner.is_some() && direction(dialog) == Some(Marks::LEG_OUT) {
+        let merged = partner.is_some() || dialog.marks.has(Marks::MERGED);
+        if merged && direction(dialog) == Some(Marks::LEG_OUT) {
             if first {
                 self.counts.merged_legs += 1;
             }
@@ -261,6 +262,10 @@ impl Sessions {
             self.counts.withdrawn += u64::from(withdrawn);
         }
         self.records.push_back(Box::new(record));
+        // It may end long after the entry of this leg has gone.
+        if let Some(leg) = partner.and_then(|partner| self.table.get_mut(partner)) {
+            leg.marks.set(Marks::MERGED);
+        }
         self.bump(place);
     }
 
