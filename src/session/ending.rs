@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use super::dialog::{Dialog, Marks, Moment, Side};
-use crate::charging::{Confirmation, Crossing, Options, OrphanBye, Party, Role, Trigger, cause};
+use super::sessions::service_kind;
+use crate::charging::{Confirmation, Crossing, Options, OrphanBye, Party, Role, ServiceKind, Trigger, cause};
 
 use crate::time::Timestamp;
 
@@ -213,6 +214,8 @@ pub(crate) struct Conclusion {
     pub(crate) sender: Option<Side>,
     pub(crate) not_at_server: bool,
     pub(crate) confirmed_by: Confirmation,
+    /// What it is charged as, or not charged (rule 16).
+    pub(crate) service: ServiceKind,
     pub(crate) invite: Moment,
     pub(crate) answer: Moment,
     pub(crate) ack: Moment,
@@ -242,6 +245,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
             sender: Some(side),
             not_at_server: false,
             confirmed_by,
+            service: service_kind(dialog),
             invite: dialog.invite,
             answer: dialog.answer,
             ack: charged_ack(dialog, bye.time),
@@ -257,6 +261,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
         sender: None,
         not_at_server: false,
         confirmed_by: dialog.confirmed_by,
+        service: service_kind(dialog),
         invite: dialog.invite,
         answer: dialog.answer,
         ack: charged_ack(dialog, stop),

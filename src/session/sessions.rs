@@ -220,11 +220,10 @@ impl Sessions {
             self.bump(place);
             return;
         }
-        if self.options.only_im && service_kind(dialog) == ServiceKind::Other {
-            if first {
-                self.counts.other_service += 1;
-            }
-            self.bump(place);
+        // A service that shows only now, with the copy of another hop, decides too: no revision has been used up by then.
+        let other_service = self.options.only_im && conclusion.service == ServiceKind::Other;
+        if other_service && first {
+            self.counts.other_service += u64::from(before.is_none());
             return;
         }
         if first && !dialog.is_confirmed() {
@@ -244,7 +243,7 @@ impl Sessions {
             self.losses.between(dialog.start(), conclusion.stop.max(conclusion.detected.unwrap_or(conclusion.stop)));
         let revision = ending.revision + 1;
         let mut record = compose(dialog, &conclusion, toll, self.servers.name(dialog.point), revision, revised);
-        record.withdrawn = withdrawn;
+        record.withdrawn = withdrawn || other_service;
         record.identity.fork_index = self.fork_index(place);
         if let Some(leg) = partner.and_then(|partner| self.table.get(partner)) {
             record.legs.push(leg_of(leg, self.servers.name(leg.point)));
@@ -259,7 +258,7 @@ impl Sessions {
             } += 1;
         } else {
             self.counts.revisions += 1;
-            self.counts.withdrawn += u64::from(withdrawn);
+            self.counts.withdrawn += u64::from(withdrawn || other_service);
         }
         self.records.push_back(Box::new(record));
         // It may end long after the entry of this leg has gone.
@@ -550,6 +549,8 @@ fn revision_cause(revision: u32, before: Option<&Conclusion>, now: Option<&Concl
                 (before.stop, before.invite, before.answer, before.ack) == (now.stop, now.invite, now.answer, now.ack);
             if !had_bye && now.trigger == Trigger::Bye {
                 Revised::LaterBye
+            } else if before.service != now.service {
+                Revised::MoreComplete
             } else if same_times || before.not_at_server != now.not_at_server || before.terminated_by == Role::ImServer
             {
                 Revised::OtherHop
