@@ -387,10 +387,11 @@ impl Sessions {
                 Some(until) if ending.has_bye() => return until,
                 Some(until) => waits = until,
                 None if dialog.is_confirmed() => {}
-                None => return dialog.last_message,
+                None if ending.has_bye() || ending.answer.is_some() => return dialog.last_message,
+                None => {}
             }
         }
-        if !dialog.is_confirmed() && dialog.ending.is_none() {
+        if !dialog.is_confirmed() && waits == Timestamp::MAX {
             let patience = if dialog.marks.has(Marks::PROVISIONAL) { RINGING } else { TRANSACTION };
             return dialog.last_message.plus(patience);
         }
