@@ -180,7 +180,7 @@ impl Sessions {
             return;
         };
         // Rule 6: a callee may not send BYE before its 2xx (RFC 3261 §15).
-        if caller_known && dialog.marks.has(Marks::INVITE) && ending.byes[Side::Second.index()].is_some() {
+        if caller_known && ending.byes[Side::Second.index()].is_some() {
             dialog.confirm(Confirmation::InDialogRequest);
         }
         let conclusion = conclude(dialog, now, &self.options);
