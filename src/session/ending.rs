@@ -65,6 +65,11 @@ impl Ending {
         self.byes.iter().any(Option::is_some)
     }
 
+    /// Whether a BYE of either side was answered 2xx.
+    fn is_accepted(&self) -> bool {
+        self.byes.iter().flatten().any(|bye| bye.accepted) || self.answer.is_some_and(|answer| answer.accepted)
+    }
+
     /// Whether the end may yet be taken back: it was inferred, the BYE was challenged, or it never came to the server. Such a dialog stays as long as an
     /// open one would, so that a later BYE or sign of life finds it and makes a revision.
     pub(crate) fn is_doubtful(&self) -> bool {
@@ -329,9 +334,11 @@ fn confirmation_at_bye(
     if dialog.marks.has(Marks::PROVISIONAL) || now < bye.time.plus(options.reorder) {
         return None;
     }
+    // Of two that cross, either one's 2xx shows that there was a session.
+    let accepted = dialog.ending.as_deref().is_some_and(Ending::is_accepted);
     match options.orphan_bye {
-        OrphanBye::Answered => bye.accepted.then_some(Confirmation::ByeAnswer),
-        OrphanBye::All if bye.accepted => Some(Confirmation::ByeAnswer),
+        OrphanBye::Answered => accepted.then_some(Confirmation::ByeAnswer),
+        OrphanBye::All if accepted => Some(Confirmation::ByeAnswer),
         OrphanBye::All => Some(Confirmation::None),
         OrphanBye::Never => None,
     }

@@ -225,6 +225,17 @@ impl Sessions {
             self.settle(place, self.clock());
             return;
         }
+        if let Some((place, Side::Second)) = self.known_side(at) {
+            // Rule 6: the callee acknowledges the answer to a re-INVITE, which follows a 2xx.
+            let place = self.branch(place, at, message.from_tag());
+            if let Some(dialog) = self.table.get_mut(place) {
+                dialog.heard(Side::Second, at.time);
+                dialog.last_good = dialog.last_good.max(at.time);
+            }
+            self.confirm(place, Confirmation::InDialogRequest);
+            self.settle(place, self.clock());
+            return;
+        }
         // Rule 12: its INVITE was missed. Who sends the ACK sent the INVITE.
         let place = self.adopt(at, Side::First);
         if let Some(dialog) = self.table.get_mut(place) {

@@ -242,6 +242,10 @@ impl Sessions {
             }
         }
         dialog.void_if_it_went_on();
+        // Rule 6: a callee may not send BYE before its 2xx, so the answer to one shows that there was a 2xx.
+        if dialog.caller_known() && sender == Side::Second {
+            self.confirm(place, Confirmation::InDialogRequest);
+        }
         self.settle(place, self.clock());
     }
 

@@ -190,7 +190,7 @@ impl Sessions {
             return;
         };
         // Rule 6: a callee may not send BYE before its 2xx (RFC 3261 §15).
-        if caller_known && dialog.marks.has(Marks::INVITE) && ending.byes[Side::Second.index()].is_some() {
+        if caller_known && ending.byes[Side::Second.index()].is_some() {
             dialog.confirm(Confirmation::InDialogRequest);
         }
         let conclusion = conclude(dialog, now, &self.options);
@@ -397,10 +397,11 @@ impl Sessions {
                 Some(until) if ending.has_bye() => return until,
                 Some(until) => waits = until,
                 None if dialog.is_confirmed() => {}
-                None => return dialog.last_message,
+                None if ending.has_bye() || ending.answer.is_some() => return dialog.last_message,
+                None => {}
             }
         }
-        if !dialog.is_confirmed() && dialog.ending.is_none() {
+        if !dialog.is_confirmed() && waits == Timestamp::MAX {
             let patience = if dialog.marks.has(Marks::PROVISIONAL) { RINGING } else { TRANSACTION };
             return dialog.last_message.plus(patience);
         }
