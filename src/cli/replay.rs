@@ -18,9 +18,9 @@ use crate::capture::{CaptureError, CaptureFiles};
 use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
 use crate::charging::StopRecord;
 use crate::enabler::{Durability, Enabler, EnablerError};
-use crate::outbox::{Limits, Outbox, Report};
+use crate::outbox::{Gap, GapCause, Limits, Outbox, Report};
 use crate::pipeline::{self, Receiver};
-use crate::probe::{Note, Probe};
+use crate::probe::{Loss, Note, Probe};
 use crate::telemetry::{Progress, Summary, log};
 
 /// Records from capture files: reads pcap and pcapng (also gzip and zstd of them), in the order of their capture times,
@@ -124,10 +124,10 @@ fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
 
     let mut probe = Probe::new(args.charging.options());
     let mut desk =
-        Desk { outbox: &outbox, listing: Listing::default(), fault: None, records: 0, progress: Progress::new() };
+        Desk { outbox: &outbox, listing: Listing::default(), fault: None, records: 0, gaps: 0, progress: Progress::new() };
     // A receiver that breaks off has said why, or the client will.
     let _ = pipeline::replay(&mut files, &mut probe, &mut desk);
-    let Desk { listing, fault, progress, .. } = desk;
+    let Desk { listing, fault, gaps, progress, .. } = desk;
     if let Some(fault) = fault {
         return Err(fault.into());
     }
@@ -154,6 +154,7 @@ fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
             duplicate: acknowledgements.duplicates,
             rejected: acknowledgements.rejected,
             unacknowledged,
+            gaps,
         };
         let _ = write!(io::stderr(), "{summary}");
     }
@@ -218,7 +219,18 @@ struct Desk<'a> {
     listing: Listing,
     fault: Option<ListingError>,
     records: u64,
+    gaps: u64,
     progress: Progress,
+}
+
+impl Desk<'_> {
+    /// Waits while the outbox is full: a replay can, and so never drops. It is closed only once the client gave up.
+    fn send(&self, report: Report) -> ControlFlow<()> {
+        match self.outbox.push(report) {
+            Ok(_) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
 }
 
 impl Receiver for Desk<'_> {
@@ -229,11 +241,20 @@ impl Receiver for Desk<'_> {
             self.fault = Some(fault);
             return ControlFlow::Break(());
         }
-        // Waits while the outbox is full: a replay can, and so never drops. It is closed only once the client gave up.
-        match self.outbox.push(Report::Record(record)) {
-            Ok(_) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
+        self.send(Report::Record(record))
+    }
+
+    fn loss(&mut self, loss: Loss) -> ControlFlow<()> {
+        self.gaps += 1;
+        let gap = Gap {
+            // A number, not a name: the name of a file must not reach the Enabler.
+            interface: loss.interface.0.to_string(),
+            from: loss.from,
+            to: loss.to,
+            count: loss.count,
+            cause: GapCause::FramesLost,
+        };
+        self.send(Report::Gap(gap))
     }
 
     fn note(&mut self, note: Note) {

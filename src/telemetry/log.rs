@@ -48,6 +48,7 @@ pub fn note(note: Note) {
         Note::ClockGap { interface, from, to } => {
             tracing::info!(interface = interface.0, %from, %to, "nothing was captured for a while");
         }
+        Note::NotRestored(reason) => tracing::warn!(%reason, "a session was not restored"),
         Note::SessionsEvicted { total } => {
             tracing::warn!(total, "open sessions were dropped: the table is full");
         }

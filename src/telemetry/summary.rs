@@ -13,6 +13,8 @@ pub struct Summary {
     pub duplicate: u64,
     pub rejected: u64,
     pub unacknowledged: u64,
+    /// Gap notices among what was to be acknowledged.
+    pub gaps: u64,
 }
 
 /// A line of the summary: a label, a total, and its parts where they are not zero.
@@ -161,6 +163,7 @@ impl Summary {
                 ("duplicate", self.duplicate),
                 ("rejected", self.rejected),
                 ("without answer", self.unacknowledged),
+                ("of all these gap notices", self.gaps),
             ],
         });
         lines
