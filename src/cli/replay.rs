@@ -123,8 +123,14 @@ fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
     let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;
 
     let mut probe = Probe::new(args.charging.options());
-    let mut desk =
-        Desk { outbox: &outbox, listing: Listing::default(), fault: None, records: 0, gaps: 0, progress: Progress::new() };
+    let mut desk = Desk {
+        outbox: &outbox,
+        listing: Listing::default(),
+        fault: None,
+        records: 0,
+        gaps: 0,
+        progress: Progress::new(),
+    };
     // A receiver that breaks off has said why, or the client will.
     let _ = pipeline::replay(&mut files, &mut probe, &mut desk);
     let Desk { listing, fault, gaps, progress, .. } = desk;

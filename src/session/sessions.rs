@@ -428,8 +428,7 @@ impl Sessions {
 
     /// Takes a dialog out of the table.
     pub(super) fn forget(&mut self, place: Place) {
-        if let Some(dialog) = self.table.remove(place)
-        {
+        if let Some(dialog) = self.table.remove(place) {
             self.gone(&dialog);
             if let Some(legs) = &mut self.legs {
                 legs.remove(place, &dialog);
