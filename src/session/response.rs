@@ -84,6 +84,13 @@ impl Sessions {
                 place
             }
             Some((place, _)) => self.branch(place, at, message.to_tag()),
+            None if let Some((place, Side::Second)) = self.known_side(at) => {
+                // The callee's re-INVITE was not seen, nor the 2xx before it.
+                let place = self.branch(place, at, message.from_tag());
+                self.confirm(place, Confirmation::InDialogRequest);
+                self.answered(place, Side::Second, at);
+                return;
+            }
             None => {
                 // Rule 12: its INVITE was missed. Whom the 2xx answers sent the INVITE.
                 let place = self.adopt(at, Side::Second);
