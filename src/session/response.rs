@@ -144,6 +144,8 @@ impl Sessions {
             self.confirm(place, Confirmation::Answer);
             self.settle(place, self.clock());
         } else {
+            // Rule 6: whichever INVITE it answers, there was a 2xx.
+            self.confirm(place, Confirmation::InDialogRequest);
             self.succeeded_in_dialog(place, at);
         }
     }
