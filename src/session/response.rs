@@ -155,8 +155,11 @@ impl Sessions {
         let cseq = at.message.cseq().number;
         if let Some((place, inviter)) = self.find(at)
             && let Some(dialog) = self.table.get_mut(place)
-            && (dialog.is_confirmed() && !(inviter == Side::First && dialog.invite_cseq == Some(cseq)))
+            && (dialog.is_confirmed() && !(inviter == Side::First && dialog.invite_cseq == Some(cseq))
+                || dialog.caller_known() && inviter == Side::Second)
         {
+            // Rule 6: an INVITE of the callee follows a 2xx, and its failure undoes nothing.
+            self.confirm(place, Confirmation::InDialogRequest);
             self.failed_in_dialog(place, inviter, at, status);
             return;
         }
