@@ -270,7 +270,9 @@ impl Sessions {
             match status {
                 100..=199 => {}
                 200..=299 => {
-                    if method == Method::Info {
+                    // UPDATE may come before the 2xx: it shows a session only where nothing was seen of its beginning.
+                    let early = dialog.marks.has(Marks::INVITE) || dialog.marks.has(Marks::PROVISIONAL);
+                    if method == Method::Info || method == Method::Update && !early {
                         self.confirm(place, Confirmation::InDialogRequest);
                     }
                     self.succeeded_in_dialog(place, at);
