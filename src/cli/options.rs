@@ -9,7 +9,7 @@ use crate::charging::{ImServer, Options, OrphanBye};
 /// What is charged, and how.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Charging")]
-pub struct ChargingArgs {
+pub(super) struct ChargingArgs {
     /// An IM Server; with one, only its hops count, and sessions that never touch one are not charged. Repeatable
     #[arg(long, value_name = "[NAME=]ADDR[/PREFIX][:PORT]")]
     im_server: Vec<ImServer>,
@@ -57,8 +57,7 @@ enum OnlyArg {
 
 impl ChargingArgs {
     /// The options of the core.
-    #[must_use]
-    pub fn options(&self) -> Options {
+    pub(super) fn options(&self) -> Options {
         Options {
             reorder: self.reorder,
             orphan_bye: match self.orphan_bye {
@@ -80,6 +79,6 @@ impl ChargingArgs {
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
+pub(super) fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
     humantime::parse_duration(text)
 }

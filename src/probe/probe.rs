@@ -49,7 +49,7 @@ impl Probe {
     pub fn new(options: Options) -> Self {
         Self {
             clock: Clock::new(options.reorder),
-            tap: Tap::new(),
+            tap: Tap::new(options.reorder),
             ledger: Ledger::new(options),
             notes: VecDeque::new(),
             counts: Counts::default(),
@@ -68,6 +68,11 @@ impl Probe {
                 self.tap.tick(now, &nothing(now), &mut self.ledger);
             }
             Input::Loss(loss) => self.loss(&loss),
+            Input::Restore(image) => {
+                if let Err(reason) = self.ledger.restore(image) {
+                    self.note(Note::NotRestored(reason));
+                }
+            }
             Input::End => {
                 self.tap.end(&nothing(self.clock.now()), &mut self.ledger);
                 self.ledger.end();
@@ -81,6 +86,9 @@ impl Probe {
     pub fn poll(&mut self) -> Option<Output> {
         if let Some(record) = self.ledger.pop() {
             return Some(Output::Record(record));
+        }
+        if let Some(change) = self.ledger.pop_change() {
+            return Some(Output::Change(change));
         }
         self.notes.pop_front().map(Output::Note)
     }

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::dialog::{Dialog, Marks, Moment, Side};
 use super::sessions::service_kind;
 use crate::charging::{Confirmation, Crossing, Options, OrphanBye, Party, Role, ServiceKind, Trigger, cause};
@@ -18,7 +20,7 @@ const ACK_WAIT: Duration = Duration::from_secs(36);
 ///
 /// Invariant: everything here is a fact that does not depend on the order of arrival; what follows from the facts is
 /// worked out anew by [`conclude`] whenever one is added, and reported when it differs from what was told last.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Ending {
     /// The BYE of each side, by [`Side::index`].
     pub(crate) byes: [Option<Bye>; 2],
@@ -93,7 +95,7 @@ impl Ending {
 }
 
 /// A BYE of one side, over all its copies and retransmissions.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Bye {
     pub(crate) time: Timestamp,
     pub(crate) cseq: u32,
@@ -180,7 +182,7 @@ impl Bye {
 }
 
 /// Final answer of a BYE that was not seen.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct ByeAnswer {
     pub(crate) time: Timestamp,
     /// Who had sent the BYE.
@@ -189,7 +191,7 @@ pub(crate) struct ByeAnswer {
 }
 
 /// A request inside the dialog that failed in a way that ends the dialog.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Failure {
     pub(crate) time: Timestamp,
     pub(crate) status: u16,
@@ -198,7 +200,7 @@ pub(crate) struct Failure {
 }
 
 /// An end without BYE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Inferred {
     pub(crate) trigger: Trigger,
     pub(crate) stop: Timestamp,
@@ -207,7 +209,7 @@ pub(crate) struct Inferred {
 }
 
 /// What the facts say about the end of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Conclusion {
     pub(crate) trigger: Trigger,
     pub(crate) stop: Timestamp,

@@ -8,6 +8,7 @@ use super::counts::SessionCounts;
 use super::deadline::Deadlines;
 use super::dialog::{Dialog, Marks, Moment, NOWHERE, Place, Side};
 use super::ending::{Conclusion, Ending, Inferred, TRANSACTION, conclude, failed_early};
+use super::image::Change;
 use super::legs::{Legs, direction};
 use super::losses::{Losses, Lost};
 use super::report::{compose, leg_of};
@@ -60,6 +61,9 @@ pub struct Sessions {
     pub(super) evicted: Vec<(Place, Dialog)>,
     /// Legs by their keys; only where legs are merged.
     pub(super) legs: Option<Legs>,
+    /// Dialogs changed by the input at hand, and what came of that; only where changes are wanted.
+    pub(super) touched: Vec<Place>,
+    pub(super) changes: VecDeque<Change>,
     deadlines: Deadlines,
     losses: Losses,
     now: Timestamp,
@@ -78,6 +82,8 @@ impl Sessions {
             packer: Packer::default(),
             counts: SessionCounts::default(),
             evicted: Vec::new(),
+            touched: Vec::new(),
+            changes: VecDeque::new(),
             deadlines: Deadlines::default(),
             losses: Losses::default(),
             now: Timestamp::MIN,
@@ -127,6 +133,8 @@ impl Sessions {
             self.cross(&Crossed { time, hop, point, crossing, message, hash });
         }
         self.bury_evicted();
+        self.touch_call(hash, message.call_id());
+        self.keep_touched();
     }
 
     /// Something was lost between two times.
@@ -147,7 +155,9 @@ impl Sessions {
             }
             dialog.queued = Timestamp::MAX;
             self.expire(place, at);
+            self.touch(place);
         }
+        self.keep_touched();
     }
 
     /// No more input: waiting ends are settled as if their time had passed, open sessions stay open.
@@ -419,9 +429,11 @@ impl Sessions {
     /// Takes a dialog out of the table.
     pub(super) fn forget(&mut self, place: Place) {
         if let Some(dialog) = self.table.remove(place)
-            && let Some(legs) = &mut self.legs
         {
-            legs.remove(place, &dialog);
+            self.gone(&dialog);
+            if let Some(legs) = &mut self.legs {
+                legs.remove(place, &dialog);
+            }
         }
     }
 
@@ -443,7 +455,8 @@ impl Sessions {
     /// Counts what had to go at the table's bound. The loss of an open session is a loss of state, which the records of
     /// all sessions that were open at the time will carry.
     fn bury_evicted(&mut self) {
-        for (place, dialog) in self.evicted.drain(..) {
+        for (place, dialog) in core::mem::take(&mut self.evicted) {
+            self.gone(&dialog);
             if let Some(legs) = &mut self.legs {
                 legs.remove(place, &dialog);
             }
