@@ -57,7 +57,8 @@ mod tests {
         }
         deadlines.retain(|_, place| place % 10 == 3);
         assert_eq!(deadlines.len(), 10);
-        let due: Vec<u32> = core::iter::from_fn(|| deadlines.pop_due(Timestamp::from_nanos(50))).map(|due| due.1).collect();
+        let due: Vec<u32> =
+            core::iter::from_fn(|| deadlines.pop_due(Timestamp::from_nanos(50))).map(|due| due.1).collect();
         assert_eq!(due, [3, 13, 23, 33, 43]);
         assert_eq!(deadlines.next(), Some(Timestamp::from_nanos(53)));
     }

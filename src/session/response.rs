@@ -84,6 +84,13 @@ impl Sessions {
                 place
             }
             Some((place, _)) => self.branch(place, at, message.to_tag()),
+            None if let Some((place, Side::Second)) = self.known_side(at) => {
+                // The callee's re-INVITE was not seen, nor the 2xx before it.
+                let place = self.branch(place, at, message.from_tag());
+                self.confirm(place, Confirmation::InDialogRequest);
+                self.answered(place, Side::Second, at);
+                return;
+            }
             None => {
                 // Rule 12: its INVITE was missed. Whom the 2xx answers sent the INVITE.
                 let place = self.adopt(at, Side::Second);
@@ -137,6 +144,8 @@ impl Sessions {
             self.confirm(place, Confirmation::Answer);
             self.settle(place, self.clock());
         } else {
+            // Rule 6: whichever INVITE it answers, there was a 2xx.
+            self.confirm(place, Confirmation::InDialogRequest);
             self.succeeded_in_dialog(place, at);
         }
     }
@@ -146,8 +155,11 @@ impl Sessions {
         let cseq = at.message.cseq().number;
         if let Some((place, inviter)) = self.find(at)
             && let Some(dialog) = self.table.get_mut(place)
-            && (dialog.is_confirmed() && !(inviter == Side::First && dialog.invite_cseq == Some(cseq)))
+            && (dialog.is_confirmed() && !(inviter == Side::First && dialog.invite_cseq == Some(cseq))
+                || dialog.caller_known() && inviter == Side::Second)
         {
+            // Rule 6: an INVITE of the callee follows a 2xx, and its failure undoes nothing.
+            self.confirm(place, Confirmation::InDialogRequest);
             self.failed_in_dialog(place, inviter, at, status);
             return;
         }
@@ -258,7 +270,9 @@ impl Sessions {
             match status {
                 100..=199 => {}
                 200..=299 => {
-                    if method == Method::Info {
+                    // UPDATE may come before the 2xx: it shows a session only where nothing was seen of its beginning.
+                    let early = dialog.marks.has(Marks::INVITE) || dialog.marks.has(Marks::PROVISIONAL);
+                    if method == Method::Info || method == Method::Update && !early {
                         self.confirm(place, Confirmation::InDialogRequest);
                     }
                     self.succeeded_in_dialog(place, at);

@@ -272,8 +272,11 @@ impl Sessions {
         }
         self.records.push_back(Box::new(record));
         // It may end long after the entry of this leg has gone.
-        if let Some(leg) = partner.and_then(|partner| self.table.get_mut(partner)) {
+        if let Some(partner) = partner
+            && let Some(leg) = self.table.get_mut(partner)
+        {
             leg.marks.set(Marks::MERGED);
+            self.touch(partner);
         }
         self.bump(place);
     }
@@ -428,8 +431,7 @@ impl Sessions {
 
     /// Takes a dialog out of the table.
     pub(super) fn forget(&mut self, place: Place) {
-        if let Some(dialog) = self.table.remove(place)
-        {
+        if let Some(dialog) = self.table.remove(place) {
             self.gone(&dialog);
             if let Some(legs) = &mut self.legs {
                 legs.remove(place, &dialog);
