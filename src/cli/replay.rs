@@ -19,7 +19,7 @@ use crate::capture::{CaptureError, CaptureFiles};
 use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
 use crate::charging::{Options, StopRecord};
 use crate::enabler::{Durability, Enabler, EnablerError};
-use crate::outbox::{Gap, GapCause, Limits, Outbox, Report};
+use crate::outbox::{Gap, GapCause, Limits, Outbox, Refused, Report};
 use crate::pipeline::{self, Receiver};
 use crate::probe::{Loss, Note, Probe};
 use crate::telemetry::{Progress, Summary, log};
@@ -242,10 +242,14 @@ struct Desk<'a> {
 impl Desk<'_> {
     /// Waits while the outbox is full: a replay can, and so never drops. It is closed only once the client gave up.
     fn send(&self, report: Report) -> ControlFlow<()> {
-        match self.outbox.push(report) {
-            Ok(_) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
+        let sent = match self.outbox.try_push(report) {
+            Err(Refused::Full(report)) => {
+                tracing::info!("reading waits: as many records as may wait are without an answer");
+                self.outbox.push(report)
+            }
+            sent => sent,
+        };
+        if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
