@@ -85,8 +85,7 @@ fn every_capture_gives_the_records_it_must() {
 fn compare(expected: &[Value], mut got: Vec<Value>) -> String {
     let mut out = String::new();
     for wanted in expected {
-        let title =
-            format!("{} {} {}", text(wanted, "callId"), text(wanted, "callerTag"), text(wanted, "calleeTag"));
+        let title = format!("{} {} {}", text(wanted, "callId"), text(wanted, "callerTag"), text(wanted, "calleeTag"));
         let is_it = |record: &Value| {
             ["callId", "callerTag", "calleeTag"].iter().all(|name| text(record, name) == text(wanted, name))
         };

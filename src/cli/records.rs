@@ -90,6 +90,8 @@ enum TriggerArg {
 pub enum RecordsError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("store {}: there is no such file; name the --store of an Enabler or of a replay", .0.display())]
+    Missing(PathBuf),
     #[error("store: {0}")]
     Read(String),
     #[error("cannot write: {0}")]
@@ -101,6 +103,10 @@ pub enum RecordsError {
 /// # Errors
 /// When there is no such store, or the output cannot be written; a reader that went away is no error.
 pub fn run(args: &RecordsArgs, out: impl Write) -> Result<(), RecordsError> {
+    // The database would say only that it cannot open it.
+    if !args.store.exists() {
+        return Err(RecordsError::Missing(args.store.clone()));
+    }
     let store = Store::open_to_read(&args.store)?;
     let mut writer = match RecordWriter::new(args.format, BufWriter::new(out)) {
         Ok(writer) => writer,

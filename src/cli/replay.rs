@@ -3,7 +3,7 @@
 use core::net::{Ipv4Addr, SocketAddr};
 use core::ops::ControlFlow;
 use core::time::Duration;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -29,7 +29,7 @@ use crate::telemetry::{Progress, Summary, log};
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   tolltap replay trunk.pcapng
-  tolltap replay --im-server im=192.0.2.10:5060 --format json monday.pcap.gz tuesday.pcap.gz > records.jsonl
+  tolltap replay --im-server 192.0.2.10 --format csv monday.pcap.gz tuesday.pcap.gz > week.csv
   tcpdump -i tap0 -w - | tolltap replay - --enabler http://charging.example.net:50051
 
 Exit status: 0 all read and every record acknowledged, 1 something failed, 2 wrong usage, 3 the input was damaged and what could be read was delivered.")]
@@ -133,16 +133,26 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
     let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;
 
     let mut probe = Probe::new(charging);
-    let mut desk =
-        Desk { outbox: &outbox, listing: Listing::default(), fault: None, records: 0, gaps: 0, progress: Progress::new() };
+    let mut desk = Desk {
+        outbox: &outbox,
+        listing: Listing::default(),
+        fault: None,
+        records: 0,
+        gaps: 0,
+        progress: Progress::new(),
+    };
     // A receiver that breaks off has said why, or the client will.
     let _ = pipeline::replay(&mut files, &mut probe, &mut desk);
-    let Desk { listing, fault, gaps, progress, .. } = desk;
+    let Desk { listing, fault, gaps, mut progress, .. } = desk;
     if let Some(fault) = fault {
         return Err(fault.into());
     }
     // Printing goes on while the last records are acknowledged.
     outbox.close();
+    // A bar among the records would be wiped away together with some of them.
+    if io::stdout().is_terminal() {
+        progress.finish();
+    }
     progress.waiting();
     let printed = print(listing, args.format, out);
     let delivered = client.finish();
@@ -165,8 +175,10 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
             rejected: acknowledgements.rejected,
             unacknowledged,
             gaps,
+            damaged_files: files.damages().len() as u64,
         };
-        let _ = write!(io::stderr(), "{summary}");
+        let apart = if io::stdout().is_terminal() { "\n" } else { "" };
+        let _ = write!(io::stderr(), "{apart}{summary}");
     }
     for damage in files.damages() {
         complain(damage);
