@@ -1,1 +1,7 @@
-fn main() {}
+//! The `tolltap` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tolltap::cli::main()
+}

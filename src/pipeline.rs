@@ -4,7 +4,7 @@ use core::ops::ControlFlow;
 
 use crate::capture::{CaptureFiles, Item};
 use crate::charging::StopRecord;
-use crate::probe::{Input, Note, Output, Probe};
+use crate::probe::{Input, Loss, Note, Output, Probe};
 
 /// Frames between two reports of progress.
 const PROGRESS: u64 = 4096;
@@ -13,6 +13,9 @@ const PROGRESS: u64 = 4096;
 pub trait Receiver {
     /// A record leaves. `Break` ends the replay: there is nobody to take records any more.
     fn record(&mut self, record: Box<StopRecord>) -> ControlFlow<()>;
+
+    /// Frames were lost before they reached the file: records may be missing. `Break` as for a record.
+    fn loss(&mut self, loss: Loss) -> ControlFlow<()>;
 
     /// An anomaly, for the log.
     fn note(&mut self, note: Note);
@@ -33,7 +36,10 @@ pub fn replay(files: &mut CaptureFiles, probe: &mut Probe, receiver: &mut impl R
                 frames += 1;
                 Input::Frame(frame)
             }
-            Some(Item::Loss(loss)) => Input::Loss(loss),
+            Some(Item::Loss(loss)) => {
+                receiver.loss(loss)?;
+                Input::Loss(loss)
+            }
             None => break,
         };
         probe.handle(input);
@@ -53,6 +59,8 @@ fn drain(probe: &mut Probe, receiver: &mut impl Receiver) -> ControlFlow<()> {
         match output {
             Output::Record(record) => receiver.record(record)?,
             Output::Note(note) => receiver.note(note),
+            // A replay starts over: nothing of it has to survive.
+            Output::Change(_) => {}
         }
     }
     ControlFlow::Continue(())

@@ -3,10 +3,12 @@
 use core::fmt;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A capture time in nanoseconds since 1970-01-01 UTC, as the frame was stamped.
 ///
 /// Arithmetic saturates: a capture file may carry any 64-bit value, and none of them may end the process.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

@@ -46,6 +46,60 @@ fn every_record_arrives_once_and_in_the_order_of_its_stop() {
     assert_eq!(stored(&store), expected);
 }
 
+#[test]
+fn a_restart_of_the_enabler_loses_and_doubles_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("s");
+    let enabler = Enabler::start("127.0.0.1:0".parse().unwrap(), &path, Durability::Lasting).unwrap();
+    let address = enabler.local_addr();
+    let outbox = Arc::new(Outbox::new(Limits { items: 64, bytes: 64 << 20 }));
+    let client = Ch1Client::start(&enabler.url(), ClientOptions::default(), Arc::clone(&outbox)).unwrap();
+    for n in 0..500 {
+        outbox.push(report(record(n))).unwrap();
+    }
+    // The client is connected and has reports under way; those not answered by now come again.
+    enabler.stop().unwrap();
+    let enabler = Enabler::start(address, &path, Durability::Lasting).unwrap();
+    for n in 500..1000 {
+        outbox.push(report(record(n))).unwrap();
+    }
+    let answers = client.finish().unwrap();
+    assert_eq!(answers.accepted + answers.duplicates, 1000);
+    assert!(answers.disconnects >= 1);
+    let store = enabler.stop().unwrap();
+    assert_eq!(store.totals().unwrap().records, 1000);
+}
+
+#[test]
+fn tells_its_health_and_stops_while_a_client_is_connected() {
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_client::HealthClient;
+
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("s");
+    let enabler = Enabler::start("127.0.0.1:0".parse().unwrap(), &path, Durability::Temporary).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let status = runtime.block_on(async {
+        let endpoint = tonic::transport::Endpoint::from_shared(enabler.url()).unwrap();
+        let mut client = HealthClient::new(endpoint.connect().await.unwrap());
+        let service = "tolltap.ch1.v1.ChargingEnablerService".to_owned();
+        client.check(HealthCheckRequest { service }).await.unwrap().into_inner().status
+    });
+    assert_eq!(status, 1, "SERVING");
+    let idle = Arc::new(Outbox::new(Limits::default()));
+    let _client = Ch1Client::start(&enabler.url(), ClientOptions::default(), idle).unwrap();
+    assert_eq!(enabler.stop().unwrap().totals().unwrap().records, 0);
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let error = Enabler::start(address, &scratch.path().join("s"), Durability::Temporary).err().unwrap().to_string();
+    assert!(error.starts_with(&format!("cannot listen on {address}: ")), "{error}");
+}
+
 /// Processor time of this process so far, in milliseconds: wall time says little on a shared machine.
 fn cpu() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -78,7 +132,8 @@ fn measures_records_per_second() {
         let mut out = Vec::new();
         let each = |record: tolltap::ch1::WireRecord| {
             record.write_json(&mut out);
-            Ok::<_, std::convert::Infallible>(out.push(b'\n'))
+            out.push(b'\n');
+            Ok::<_, std::convert::Infallible>(())
         };
         store.each(&Filter::default(), each).unwrap();
         println!("  read back as JSON: {}, {} bytes", spent(begin), out.len());

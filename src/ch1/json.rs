@@ -251,7 +251,8 @@ fn put(out: &mut Vec<u8>, text: core::fmt::Arguments<'_>) {
 fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text;
-    while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
+    // Bytes are looked at, not characters: what needs an escape begins with one of these, and 0xC2 begins C1 controls.
+    while let Some(at) = rest.bytes().position(|b| b < 0x20 || matches!(b, b'"' | b'\\' | 0x7f | 0xc2)) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain.as_bytes());
         let mut chars = special.chars();
@@ -259,7 +260,8 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
             Some('"') => out.extend_from_slice(br#"\""#),
             Some('\\') => out.extend_from_slice(br"\\"),
             Some('\t') => out.extend_from_slice(br"\t"),
-            Some(control) => put(out, format_args!("\\u{:04x}", u32::from(control))),
+            Some(control) if control.is_control() => put(out, format_args!("\\u{:04x}", u32::from(control))),
+            Some(other) => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
             None => break,
         }
         rest = chars.as_str();

@@ -3,6 +3,8 @@
 //! Three hundred thousand open sessions with a dozen strings each would be millions of small allocations. A block is one
 //! exact allocation: fields one after the other, each a kind, a length and its bytes.
 
+use serde::{Deserialize, Serialize};
+
 /// What a field of a block is. The order of the variants is the order in which a block keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -103,7 +105,7 @@ pub(super) const MAX_KEY: usize = 4096;
 ///
 /// Invariant: the bytes are a sequence of whole fields (kind, length as one byte below 255 or as 255 and two bytes,
 /// value), made by [`Packer`] alone.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Block(Box<[u8]>);
 
 impl Block {
@@ -120,11 +122,6 @@ impl Block {
     /// Every field.
     pub fn fields(&self) -> Fields<'_> {
         Fields(&self.0)
-    }
-
-    /// Size in bytes, without the allocator's share.
-    pub fn len(&self) -> usize {
-        self.0.len()
     }
 }
 
@@ -210,6 +207,11 @@ impl Packer {
     /// Whether a field of this kind was gathered.
     pub fn has(&self, fact: Fact) -> bool {
         self.kinds & (1 << fact as u8) != 0
+    }
+
+    /// Whether this very field was gathered.
+    pub fn holds(&self, fact: Fact, value: &[u8]) -> bool {
+        Fields(&self.bytes).any(|field| field == (fact, value))
     }
 
     /// Whether what was gathered is what the block has.

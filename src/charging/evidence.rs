@@ -1,5 +1,7 @@
 //! What the probe saw of a session, and what it did not.
 
+use serde::{Deserialize, Serialize};
+
 /// What was known of a session when its record left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
@@ -40,7 +42,7 @@ pub enum Sight {
 }
 
 /// What showed that the session had been answered (rule 6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Confirmation {
     /// Nothing did: the operator asked for every orphan BYE to count.
     #[default]

@@ -44,7 +44,7 @@ pub(crate) fn gather_invite(
     list(packer, Fact::CallerAsserted, invite, Header::PAssertedIdentity);
     kept(packer, Fact::ServedUser, Header::PServedUser);
     kept(packer, Fact::CallerAgent, Header::UserAgent);
-    packer.push_new(Fact::CallerInstance, instance(invite).as_deref());
+    packer.push_new(Fact::CallerInstance, instance(invite));
     packer.push_new(Fact::CommunicationService, communication_service(invite).as_deref());
     kept(packer, Fact::Priority, Header::ResourcePriority);
     kept(packer, Fact::Priority, Header::Priority);
@@ -72,7 +72,7 @@ pub(crate) fn gather_answer(
     list(packer, Fact::CalleeAsserted, answer, Header::PAssertedIdentity);
     let agent = answer.first(Header::Server).or_else(|| answer.first(Header::UserAgent));
     packer.push_new(Fact::CalleeAgent, agent.as_ref().map(|value| value.unfold()).as_deref());
-    packer.push_new(Fact::CalleeInstance, instance(answer).as_deref());
+    packer.push_new(Fact::CalleeInstance, instance(answer));
     packer.push_new(Fact::CommunicationService, communication_service(answer).as_deref());
     list(packer, Fact::CalleeAccess, answer, Header::PAccessNetworkInfo);
     charging_vector(packer, answer);
@@ -169,13 +169,13 @@ fn keys(packer: &mut Packer, message: &Message<'_>, correlation_header: Option<&
     }
 }
 
-/// Adds the IM feature tags, and says whether there are any.
+/// Adds the IM feature tags, each once, and says whether there are any.
 fn tags(packer: &mut Packer, message: &Message<'_>) -> bool {
     let keep = !packer.has(Fact::FeatureTag);
     let mut messaging = false;
     for tag in feature_tags(message).filter(|tag| tag.is_im()).take(MAX_VALUES) {
         messaging = true;
-        if keep {
+        if keep && !packer.holds(Fact::FeatureTag, tag.text()) {
             packer.push(Fact::FeatureTag, tag.text());
         }
     }

@@ -20,6 +20,8 @@ pub struct Options {
     pub one_charging_session: bool,
     /// Name of a header that correlates legs, such as `X-CID` (rule 17).
     pub correlation_header: Option<String>,
+    /// Give a [`Change`](crate::probe::Change) for whatever must survive a restart.
+    pub changes: bool,
     /// Most dialogs kept at a time; at the bound the least certain and oldest go first.
     pub max_dialogs: usize,
 }
@@ -34,6 +36,7 @@ impl Default for Options {
             only_im: false,
             one_charging_session: false,
             correlation_header: None,
+            changes: false,
             max_dialogs: 4_000_000,
         }
     }

@@ -69,16 +69,19 @@ impl<'a> PartyAddress<'a> {
         address.uri = Some(uri);
         let Some((scheme, rest)) = split_scheme(uri) else { return address };
         match scheme.as_str() {
-            "sip" | "sips" => {
-                if !address.read_typed(uri) {
-                    address.split_sip(rest);
-                }
-            }
+            "sip" | "sips" => address.read_sip(uri, rest),
             "tel" => address.user = before(rest, b";?").filter(|number| !number.is_empty()).map(Cow::Borrowed),
             _ => {}
         }
         address.scheme = Some(scheme);
         address
+    }
+
+    /// User and host of a SIP URI; `rest` follows the scheme's colon.
+    fn read_sip(&mut self, uri: &'a [u8], rest: &'a [u8]) {
+        if !self.read_typed(uri) {
+            self.split_sip(rest);
+        }
     }
 
     /// User and host as rsip reads them; false where it refuses, or cannot be right.
@@ -184,7 +187,8 @@ mod tests {
 
     /// Display name, scheme, user and host, `-` where absent.
     fn parts(address: &PartyAddress<'_>) -> String {
-        let text = |part: Option<&[u8]>| part.map_or("-".into(), |part| String::from_utf8_lossy(part).into_owned());
+        let text =
+            |part: Option<&[u8]>| part.map_or_else(|| "-".into(), |part| String::from_utf8_lossy(part).into_owned());
         format!(
             "{} | {} | {} | {}",
             text(address.display_name.as_deref()),

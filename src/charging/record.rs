@@ -5,6 +5,8 @@
 
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::charging::evidence::Evidence;
 use crate::packet::Endpoint;
 use crate::private::Private;
@@ -90,7 +92,7 @@ pub struct End {
 }
 
 /// What showed that the session had ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Trigger {
     /// A BYE.
     Bye,
@@ -105,7 +107,7 @@ pub enum Trigger {
 }
 
 /// A side of the session, by who sent the initial INVITE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Party {
     #[default]
     Unspecified,
@@ -114,7 +116,7 @@ pub enum Party {
 }
 
 /// A side of the session, by the flows of OMA SIMPLE IM 6.2.3.5.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Role {
     #[default]
     Unspecified,
@@ -176,7 +178,7 @@ pub struct Service {
 }
 
 /// The service a session is charged as (rule 16).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum ServiceKind {
     /// No SDP answer and no feature tag was seen.
     #[default]

@@ -6,7 +6,7 @@ use super::options::ImServer;
 use crate::packet::{Endpoint, Hop};
 
 /// Where a session is charged: a NAME given to one or more server addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Point(pub(crate) u8);
 
 impl Point {
@@ -35,10 +35,13 @@ pub struct Servers {
 }
 
 /// At most two points are touched by a hop: one at each end.
-pub type Touched = [Option<(Point, Crossing)>; 2];
+pub(crate) type Touched = [Option<(Point, Crossing)>; 2];
 
 impl Servers {
-    /// Takes the operator's list. Names past the 255th share the last point; the command line refuses them before.
+    /// Most names: points are numbered by a byte, and one number is [`Point::ELSEWHERE`].
+    pub const MAX_NAMES: usize = 255;
+
+    /// Takes the operator's list. Names past [`Servers::MAX_NAMES`] share the last point; the command line refuses them.
     #[must_use]
     pub fn new(list: &[ImServer]) -> Self {
         let mut servers = Self::default();
@@ -70,6 +73,15 @@ impl Servers {
     #[must_use]
     pub fn name(&self, point: Point) -> &str {
         self.names.get(usize::from(point.0)).map_or("", String::as_str)
+    }
+
+    /// The point of that name, if the operator still names it.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Point> {
+        if self.is_empty() {
+            return name.is_empty().then_some(Point(0));
+        }
+        self.points().find(|point| self.name(*point) == name)
     }
 
     /// The points that a hop touches, and which way. Of two servers in a row, each is a charging point of its own.

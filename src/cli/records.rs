@@ -13,6 +13,13 @@ use crate::time::Timestamp;
 
 /// List, filter and export what the Enabler holds, by stop time
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  tolltap records --store records.sqlite
+  tolltap records --store records.sqlite --from 2026-11-23T20:00:00Z --to 2026-11-23T21:00:00Z
+  tolltap records --store records.sqlite --party alice@ --terminated-by im-server
+  tolltap records --store records.sqlite --from 2026-11-23 --format csv > monday.csv
+
+Exit status: 0 all listed, 1 something failed, 2 wrong usage.")]
 pub struct RecordsArgs {
     /// The Enabler's store; it may be in use
     #[arg(long, value_name = "PATH")]

@@ -8,11 +8,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 
-use super::committer::{Committer, Tally};
+use super::committer::{Committer, Group, Tally};
 use super::service::Service;
 use super::{Durability, Store, StoreError};
 use crate::ch1::DESCRIPTOR_SET;
@@ -26,7 +26,7 @@ const STREAMS_PER_CONNECTION: u32 = 16;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// How long open streams may take to end once the Enabler stops.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Why the Enabler cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,13 @@ impl Enabler {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let server = std::thread::Builder::new().name("enabler".into()).spawn(move || {
             let _ended = ended;
-            runtime.block_on(serve(listener, committer, stopping))
+            let Committer { groups, thread } = committer;
+            let served = runtime.block_on(serve(listener, groups, stopping));
+            // With the runtime go the connections that did not end in time, and with them the last senders to the
+            // committer, which ends when it has stored what it was given.
+            drop(runtime);
+            let store = thread.join().map_err(|_| EnablerError::Panicked)?;
+            served.map(|()| store)
         })?;
         Ok(Self { address: bound, store: path, stop, running, tally, server: Some(server) })
     }
@@ -101,7 +107,7 @@ impl Enabler {
         format!("http://{}", self.address)
     }
 
-    /// The file of the store; it may be read while the Enabler runs.
+    /// The file of the store; a lasting one may be read while the Enabler runs, a temporary one after [`Self::stop`].
     #[must_use]
     pub fn store(&self) -> &Path {
         &self.store
@@ -144,11 +150,10 @@ impl Drop for Enabler {
 
 async fn serve(
     listener: std::net::TcpListener,
-    committer: Committer,
+    groups: mpsc::Sender<Group>,
     stopping: watch::Receiver<bool>,
-) -> Result<Store, EnablerError> {
+) -> Result<(), EnablerError> {
     let listener = TcpListener::from_std(listener)?;
-    let Committer { groups, thread } = committer;
     let service = ChargingEnablerServiceServer::new(Service { groups, stopping: stopping.clone() })
         .max_decoding_message_size(LARGEST_REPORT);
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -183,12 +188,8 @@ async fn serve(
         .add_optional_service(reflection)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped);
     // A client that neither reads nor leaves is cut off; what it was not told it will ask again.
-    let served = tokio::select! {
-        served = serving => served,
+    tokio::select! {
+        served = serving => Ok(served?),
         () = overdue => Ok(()),
-    };
-    // Every stream is over, so the last sender is gone and the committer ends.
-    let store = tokio::task::spawn_blocking(move || thread.join()).await;
-    served?;
-    store.map_err(|_| EnablerError::Panicked)?.map_err(|_| EnablerError::Panicked)
+    }
 }

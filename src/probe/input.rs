@@ -11,6 +11,8 @@ pub enum Input<'a> {
     Tick(Timestamp),
     /// Frames were lost; fed before the batch that the loss explains.
     Loss(Loss),
+    /// What a probe before this one kept: the image of a [`Change::Kept`](crate::probe::Change::Kept). Before any frame.
+    Restore(&'a [u8]),
     /// No more input: what waits is settled as if its time had passed, open sessions stay open.
     End,
 }

@@ -2,7 +2,7 @@
 
 use super::sighting::{Sighting, Sink};
 use crate::charging::{Options, StopRecord};
-use crate::session::{Lost, SessionCounts, Sessions};
+use crate::session::{Change, Lost, NotRestored, SessionCounts, Sessions};
 use crate::time::Timestamp;
 
 /// Takes sightings in the order of (time, source, ordinal) within the reorder window, and gives records.
@@ -30,6 +30,14 @@ impl Ledger {
 
     pub(crate) fn pop(&mut self) -> Option<Box<StopRecord>> {
         self.sessions.pop()
+    }
+
+    pub(crate) fn pop_change(&mut self) -> Option<Change> {
+        self.sessions.pop_change()
+    }
+
+    pub(crate) fn restore(&mut self, image: &[u8]) -> Result<(), NotRestored> {
+        self.sessions.restore(image)
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {

@@ -11,6 +11,7 @@ mod sighting;
 mod tap;
 
 pub use crate::charging::{ImServer, Options, OrphanBye};
+pub use crate::session::{Change, NotRestored};
 pub use counts::{Counts, SipCounts};
 pub use input::{Input, Loss};
 pub use output::{Note, Output};

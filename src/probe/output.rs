@@ -2,6 +2,7 @@
 
 use crate::charging::StopRecord;
 use crate::packet::InterfaceId;
+use crate::session::{Change, NotRestored};
 use crate::time::Timestamp;
 
 /// One output.
@@ -9,6 +10,8 @@ use crate::time::Timestamp;
 pub enum Output {
     /// A session ended, or what was said of one has changed.
     Record(Box<StopRecord>),
+    /// Something that must survive a restart; only with [`Options::changes`](crate::probe::Options::changes).
+    Change(Change),
     /// Something that an operator may want to know.
     Note(Note),
 }
@@ -20,6 +23,8 @@ pub enum Note {
     ClockSteppedBack { interface: InterfaceId, from: Timestamp, to: Timestamp },
     /// Capture time jumped forward, and enough frames agree that it did.
     ClockGap { interface: InterfaceId, from: Timestamp, to: Timestamp },
+    /// What a probe before this one kept could not be taken back.
+    NotRestored(NotRestored),
     /// Open sessions were dropped at the bound of the table.
     SessionsEvicted { total: u64 },
 }

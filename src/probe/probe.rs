@@ -40,6 +40,8 @@ pub struct Probe {
     ledger: Ledger,
     notes: VecDeque<Note>,
     counts: Counts,
+    /// What the tap and the ledger had dropped when it was last looked at.
+    evicted: u64,
     evicted_sessions: u64,
 }
 
@@ -49,10 +51,11 @@ impl Probe {
     pub fn new(options: Options) -> Self {
         Self {
             clock: Clock::new(options.reorder),
-            tap: Tap::new(),
+            tap: Tap::new(options.reorder),
             ledger: Ledger::new(options),
             notes: VecDeque::new(),
             counts: Counts::default(),
+            evicted: 0,
             evicted_sessions: 0,
         }
     }
@@ -68,6 +71,11 @@ impl Probe {
                 self.tap.tick(now, &nothing(now), &mut self.ledger);
             }
             Input::Loss(loss) => self.loss(&loss),
+            Input::Restore(image) => {
+                if let Err(reason) = self.ledger.restore(image) {
+                    self.note(Note::NotRestored(reason));
+                }
+            }
             Input::End => {
                 self.tap.end(&nothing(self.clock.now()), &mut self.ledger);
                 self.ledger.end();
@@ -81,6 +89,9 @@ impl Probe {
     pub fn poll(&mut self) -> Option<Output> {
         if let Some(record) = self.ledger.pop() {
             return Some(Output::Record(record));
+        }
+        if let Some(change) = self.ledger.pop_change() {
+            return Some(Output::Change(change));
         }
         self.notes.pop_front().map(Output::Note)
     }
@@ -122,6 +133,11 @@ impl Probe {
             self.ledger.advance(now);
         }
         self.tap.frame(reading.time, now, frame, &mut self.ledger);
+        let evicted = self.tap.evicted();
+        if evicted != self.evicted {
+            self.ledger.lost(Lost::State, now, now, evicted - self.evicted);
+            self.evicted = evicted;
+        }
     }
 
     fn loss(&mut self, loss: &Loss) {

@@ -1,5 +1,10 @@
 //! The reader's side: from frames to sightings. It owns the streams, by inner address.
 
+use core::hash::BuildHasher;
+use core::time::Duration;
+
+use foldhash::fast::RandomState;
+
 use super::counts::SipCounts;
 use super::sighting::{Sighting, Sink};
 use crate::packet::{Carrier, Frame, Hop, PacketCounts, PeelLimits, Peeled, Peeler, Transport};
@@ -21,10 +26,14 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    pub(crate) fn new() -> Self {
+    /// `reorder`: how late a frame may come and still be taken as if it had not.
+    pub(crate) fn new(reorder: Duration) -> Self {
+        // Addresses and fragment ids are the sender's to choose: tables are seeded anew in each process. The seed decides
+        // where things lie, and nothing else.
+        let seed = RandomState::default().hash_one(0);
         Self {
-            peeler: Peeler::new(PeelLimits::default()),
-            streams: Streams::new(StreamLimits::default()),
+            peeler: Peeler::new(PeelLimits { hash_seed: seed, ..PeelLimits::default() }),
+            streams: Streams::new(StreamLimits { reorder, seed, ..StreamLimits::default() }),
             sip: SipCounts::default(),
         }
     }
@@ -42,10 +51,10 @@ impl Tap {
             }
             Transport::Udp(payload) => count_other(sip, hop, payload),
             Transport::Tcp(tcp) => {
-                streams.tcp(now, hop, &tcp, segment.cut, &mut |delivery| deliver(sip, frame, delivery, sink));
+                streams.tcp(now, time, hop, &tcp, &mut |delivery| deliver(sip, frame, delivery, sink));
             }
             Transport::Sctp(chunks) => {
-                streams.sctp(now, hop, chunks, segment.cut, &mut |delivery| deliver(sip, frame, delivery, sink));
+                streams.sctp(now, time, hop, chunks, &mut |delivery| deliver(sip, frame, delivery, sink));
             }
         }
     }
@@ -61,6 +70,11 @@ impl Tap {
     pub(crate) fn end(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
         let Self { streams, sip, .. } = self;
         streams.finish(&mut |delivery| deliver(sip, frame, delivery, sink));
+    }
+
+    /// State that was dropped at a bound so far: fragments, conversations, stream buffers.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.peeler.counts().fragments.evicted + self.streams.evicted()
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {

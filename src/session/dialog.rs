@@ -1,5 +1,7 @@
 //! One dialog at one charging point: what was seen of it so far.
 
+use serde::{Deserialize, Serialize};
+
 use super::ending::Ending;
 use crate::charging::{Block, Confirmation, Fact, Party, Point};
 use crate::time::Timestamp;
@@ -10,7 +12,7 @@ pub(crate) type Place = u32;
 pub(crate) const NOWHERE: Place = u32::MAX;
 
 /// The earliest time at which something was seen, if it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Moment(Timestamp);
 
 impl Moment {
@@ -31,7 +33,7 @@ impl Moment {
 }
 
 /// A side of a dialog, by the order of its tags in the block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Side {
     /// The caller, once known; before that, whoever was seen first.
     First,
@@ -52,7 +54,7 @@ impl Side {
 }
 
 /// What was seen of a dialog, as single bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Marks(u32);
 
 impl Marks {
@@ -85,6 +87,8 @@ impl Marks {
     /// Its INVITE entered (left) the IM Server.
     pub(crate) const LEG_IN: Self = Self(1 << 15);
     pub(crate) const LEG_OUT: Self = Self(1 << 16);
+    /// A record of the other leg has listed this one (rule 17).
+    pub(crate) const MERGED: Self = Self(1 << 17);
 
     pub(crate) fn set(&mut self, marks: Self) {
         self.0 |= marks.0;
@@ -104,14 +108,18 @@ impl Marks {
 /// Invariants: the block has a Call-ID and a first tag; without a second tag the entry is an attempt, which is never
 /// confirmed and never has an ending. With [`Marks::CALLER_KNOWN`] the first tag is the caller's. Times are capture
 /// times; [`Moment`]s only ever move earlier, the others only later, so that the order of arrival decides nothing.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Dialog {
     pub(crate) block: Block,
     /// Hash of the Call-ID, kept for the index.
+    #[serde(skip)]
     pub(crate) hash: u64,
     /// Place of the next dialog with this hash.
+    #[serde(skip)]
     pub(crate) next: Place,
     /// Rank by age, for eviction and for fork order among equal times.
     pub(crate) ordinal: u64,
+    #[serde(skip)]
     pub(crate) point: Point,
     pub(crate) confirmed_by: Confirmation,
     pub(crate) marks: Marks,
@@ -132,10 +140,13 @@ pub(crate) struct Dialog {
     pub(crate) last_message: Timestamp,
     /// Latest message that shows both sides well: an answer that is no failure, or an ACK.
     pub(crate) last_good: Timestamp,
+    /// Latest 2xx to a request of the session inside the dialog; the initial INVITE's, sent again, shows nothing new.
+    pub(crate) went_on: Timestamp,
     /// Latest 2xx that set or cleared the session timer, and its interval in seconds; 0 is none.
     pub(crate) refreshed: Timestamp,
     pub(crate) session_expires: u32,
     /// Earliest time at which an entry of the deadline queue will look at this dialog.
+    #[serde(skip)]
     pub(crate) queued: Timestamp,
     /// What was seen of its end; only a dialog that is ending has one.
     pub(crate) ending: Option<Box<Ending>>,
@@ -201,7 +212,7 @@ impl Dialog {
 
     /// When the session began, as far as is known.
     pub(crate) fn start(&self) -> Timestamp {
-        self.answer.get().or(self.ack.get()).or(self.invite.get()).unwrap_or(self.joined)
+        [self.answer, self.ack, self.invite].into_iter().find_map(Moment::get).unwrap_or(self.joined)
     }
 
     pub(crate) fn ending(&mut self) -> &mut Ending {

@@ -25,7 +25,7 @@ pub enum Lost {
 
 /// How much was lost within a span of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Toll {
+pub(crate) struct Toll {
     pub frames: u64,
     pub stream_gaps: u64,
     pub evictions: u64,

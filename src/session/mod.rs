@@ -4,6 +4,7 @@ mod counts;
 mod deadline;
 mod dialog;
 mod ending;
+mod image;
 mod legs;
 mod losses;
 mod report;
@@ -14,5 +15,6 @@ mod status;
 mod table;
 
 pub use counts::SessionCounts;
+pub use image::{Change, NotRestored};
 pub use losses::Lost;
 pub use sessions::Sessions;

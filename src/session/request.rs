@@ -1,5 +1,9 @@
 //! What a request tells of a dialog.
 
+use core::hash::{BuildHasher, Hash};
+
+use foldhash::fast::FixedState;
+
 use super::dialog::{Dialog, Marks, Moment, Place, Side};
 use super::ending::{Bye, Ending};
 use super::sessions::{Crossed, Sessions};
@@ -98,7 +102,7 @@ impl Sessions {
     }
 
     fn pack_attempt(&mut self, attempt: &mut Dialog, at: &Crossed<'_>) {
-        let hop = self.hop_and_branch(at);
+        let hop = Self::hop_and_branch(at);
         let packer = self.packer.clear();
         packer.push(Fact::CallId, at.message.call_id()).push(Fact::FirstTag, at.message.from_tag());
         packer.push(Fact::InviteHop, &hop);
@@ -127,7 +131,7 @@ impl Sessions {
 
     /// A copy of the INVITE of this dialog: another hop, a retransmission, or the first that the mirror delivered.
     fn same_invite(&mut self, place: Place, at: &Crossed<'_>) {
-        let hop = self.hop_and_branch(at);
+        let hop = Self::hop_and_branch(at);
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.invite.at(at.time);
         dialog.heard(Side::First, at.time);
@@ -185,7 +189,8 @@ impl Sessions {
             if of_initial && dialog.caller_known() {
                 dialog.ack.at(at.time);
             }
-            if dialog.is_confirmed() || confirms || !has_invite {
+            let failed = dialog.marks.has(Marks::FAILED);
+            if dialog.is_confirmed() || confirms || !has_invite && !failed {
                 self.confirm(place, Confirmation::Ack);
             }
             self.answer_in_ack(place, at);
@@ -217,6 +222,17 @@ impl Sessions {
                 self.confirm(place, Confirmation::Ack);
                 self.answer_in_ack(place, at);
             }
+            self.settle(place, self.clock());
+            return;
+        }
+        if let Some((place, Side::Second)) = self.known_side(at) {
+            // Rule 6: the callee acknowledges the answer to a re-INVITE, which follows a 2xx.
+            let place = self.branch(place, at, message.from_tag());
+            if let Some(dialog) = self.table.get_mut(place) {
+                dialog.heard(Side::Second, at.time);
+                dialog.last_good = dialog.last_good.max(at.time);
+            }
+            self.confirm(place, Confirmation::InDialogRequest);
             self.settle(place, self.clock());
             return;
         }
@@ -253,7 +269,7 @@ impl Sessions {
 
     /// Rule 6: the ACK of a failure has the branch of its INVITE on that hop (RFC 3261 §17.1.1.3), that of a 2xx another.
     fn acknowledges_success(&self, place: Place, at: &Crossed<'_>) -> bool {
-        let hop = self.hop_and_branch(at);
+        let hop = Self::hop_and_branch(at);
         let Some(dialog) = self.table.get(place) else { return false };
         let mut here = dialog.block.all(Fact::InviteHop).filter(|seen| seen.get(..4) == hop.get(..4)).peekable();
         !dialog.marks.has(Marks::FAILED)
@@ -262,10 +278,10 @@ impl Sessions {
             && here.all(|seen| seen != hop)
     }
 
-    fn hop_and_branch(&self, at: &Crossed<'_>) -> [u8; 8] {
+    fn hop_and_branch(at: &Crossed<'_>) -> [u8; 8] {
         let mut bytes = [0; 8];
-        bytes[..4].copy_from_slice(&self.table.short_hash(at.hop).to_ne_bytes());
-        bytes[4..].copy_from_slice(&self.table.short_hash(at.message.branch()).to_ne_bytes());
+        bytes[..4].copy_from_slice(&short_hash(at.hop).to_ne_bytes());
+        bytes[4..].copy_from_slice(&short_hash(at.message.branch()).to_ne_bytes());
         bytes
     }
 
@@ -342,7 +358,9 @@ impl Sessions {
                 bye.answered = true;
                 bye.accepted |= answer.accepted;
             }
-            bye.challenged |= challenged == Some((side, bye.cseq));
+            if let Some((_, refused)) = challenged.filter(|(challenged, _)| *challenged == side) {
+                bye.challenged = bye.challenged.max(Some(refused));
+            }
         }
         dialog.highest_cseq[side.index()] = highest.max(cseq);
         dialog.void_if_it_went_on();
@@ -436,7 +454,8 @@ impl Sessions {
                 let other = if side == Side::First { message.to_tag() } else { message.from_tag() };
                 (self.branch(place, at, other), side)
             }
-            None if confirms => (self.adopt(at, Side::First), Side::First),
+            // Rule 7: a page-mode MESSAGE may carry the To-tag of an earlier answer, and is no session for that.
+            None if confirms && method != Method::Message => (self.adopt(at, Side::First), Side::First),
             None => return,
         };
         if let Some(dialog) = self.table.get_mut(place) {
@@ -593,6 +612,11 @@ fn is_of_invite(fact: Fact) -> bool {
             fact,
             Fact::CalleeAsserted | Fact::CalleeAgent | Fact::CalleeInstance | Fact::CalleeAccess | Fact::Media
         )
+}
+
+/// 32 bits of hash, the same after a restart. Who makes two of them equal makes the probe doubt an ACK of its own.
+fn short_hash(value: impl Hash) -> u32 {
+    (FixedState::default().hash_one(value) >> 32) as u32
 }
 
 fn keep_reasons(ending: &mut Ending, message: &Message<'_>) {

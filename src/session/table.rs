@@ -48,9 +48,9 @@ impl Table {
         self.hasher.hash_one(bytes)
     }
 
-    /// 32 bits of hash of anything, to compare within this process.
-    pub(crate) fn short_hash(&self, value: impl core::hash::Hash) -> u32 {
-        (self.hasher.hash_one(value) >> 32) as u32
+    /// The ordinals of dialogs that are added from now on come after this one.
+    pub(crate) fn number_after(&mut self, ordinal: u64) {
+        self.next_ordinal = self.next_ordinal.max(ordinal.saturating_add(1));
     }
 
     pub(crate) fn len(&self) -> usize {

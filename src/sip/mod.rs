@@ -10,7 +10,7 @@ mod charging_vector;
 mod cseq;
 mod defect;
 mod feature_tag;
-pub(crate) mod framing;
+pub mod framing;
 mod header;
 mod index;
 mod lines;

@@ -87,7 +87,7 @@ impl<D: OneWay> Conversations<D> {
             let Some(side) = self.timers.pop() else { return };
             let Some((hop, direction)) = direction(&mut self.table, side) else { continue };
             *direction.armed() = Timestamp::MAX;
-            direction.drop_held(&mut Work { shared, hop, now, deliver });
+            direction.drop_held(&mut Work { shared, hop, now, seen: now, deliver });
         }
     }
 
@@ -96,7 +96,7 @@ impl<D: OneWay> Conversations<D> {
         while let Some(side) = self.timers.pop_due(now) {
             let Some((hop, direction)) = direction(&mut self.table, side) else { continue };
             *direction.armed() = Timestamp::MAX;
-            direction.expire(&mut Work { shared, hop, now, deliver });
+            direction.expire(&mut Work { shared, hop, now, seen: now, deliver });
             // Never due again at this very time, so that the loop ends whatever the limits are.
             let due = direction.due(&shared.limits).map(|due| due.max(now.plus(Duration::from_nanos(1))));
             if now < Timestamp::MAX {
@@ -110,7 +110,7 @@ impl<D: OneWay> Conversations<D> {
         while let Some(side) = self.timers.pop() {
             let Some((hop, direction)) = direction(&mut self.table, side) else { continue };
             *direction.armed() = Timestamp::MAX;
-            direction.flush(&mut Work { shared, hop, now, deliver });
+            direction.flush(&mut Work { shared, hop, now, seen: now, deliver });
         }
     }
 

@@ -121,7 +121,7 @@ impl Direction {
         match self.mode {
             Mode::Other => !may_turn_sip(segment.payload),
             Mode::Sip if segment.sequence == self.next => {
-                self.read(work, segment.payload, work.now);
+                self.read(work, segment.payload, work.seen);
                 true
             }
             _ => false,
@@ -248,9 +248,9 @@ impl Direction {
         if let Some(mode) = self.anchorage(payload) {
             return self.anchor_and_read(work, mode, at, payload, wire_len);
         }
-        let (limit, now, base) = (work.shared.limits.join, work.now, self.origin.wrapping_sub(BASE));
+        let (limit, seen, base) = (work.shared.limits.join, work.seen, self.origin.wrapping_sub(BASE));
         let held = self.hold(work);
-        held.behind.insert(base, at, now, payload);
+        held.behind.insert(base, at, seen, payload);
         let full = held.behind.len() > limit || held.behind.is_full();
         // A start line that is split over segments.
         let start = held.behind.run_start(at);
@@ -268,10 +268,10 @@ impl Direction {
         if ahead.unsigned_abs() > FAR {
             return self.jump(work, at, payload, wire_len);
         }
-        let (now, next) = (work.now, self.next);
+        let (seen, next) = (work.seen, self.next);
         if ahead > 0 {
             work.shared.counts.out_of_order += 1;
-            let inserted = self.hold(work).ahead.insert(next, at, now, payload);
+            let inserted = self.hold(work).ahead.insert(next, at, seen, payload);
             work.shared.counts.overlaps_differ += u64::from(inserted.differs);
             work.shared.counts.retransmissions += u64::from(inserted.fresh == 0);
             return self.bound_ahead(work);
@@ -285,9 +285,9 @@ impl Direction {
         if new.is_empty() {
             work.shared.counts.retransmissions += u64::from(!earlier);
         } else if self.held.as_deref().is_none_or(|held| held.ahead.is_empty()) {
-            self.read(work, new, now);
+            self.read(work, new, seen);
         } else {
-            let inserted = self.hold(work).ahead.insert(next, next, now, new);
+            let inserted = self.hold(work).ahead.insert(next, next, seen, new);
             work.shared.counts.overlaps_differ += u64::from(inserted.differs);
             self.drain(work);
         }
@@ -367,14 +367,14 @@ impl Direction {
     /// A run of such pieces that ends exactly there and begins with a start line is read at once: the mirror had reordered
     /// the first segments. What else is there is read when the join stops being recent.
     fn take_earlier(&mut self, work: &mut Work<'_>, at: u32, old: &[u8]) -> bool {
-        let (origin, now, limit) = (self.origin, work.now, work.shared.limits.join);
+        let (origin, seen, limit) = (self.origin, work.seen, work.shared.limits.join);
         let before = distance(origin, at);
         let Some(held) = self.held.as_deref_mut().filter(|held| held.join_until.is_some()) else { return false };
         if before <= 0 || before.unsigned_abs() > JOIN_FAR {
             return false;
         }
         let part = old.get(..old.len().min(before as usize)).unwrap_or_default();
-        let inserted = held.behind.insert(origin.wrapping_sub(BASE), at, now, part);
+        let inserted = held.behind.insert(origin.wrapping_sub(BASE), at, seen, part);
         let full = held.behind.len() > limit || held.behind.is_full();
         let start = held.behind.run_before(origin).and_then(|start| familiar_start(&held.behind, start));
         if full {
@@ -613,10 +613,20 @@ impl Direction {
 ///
 /// Encrypted and binary streams fail here, so that nothing of them is ever kept; MSRP and HTTP name themselves.
 pub(super) fn may_be_sip(payload: &[u8]) -> bool {
-    let Some(head) = payload.get(..payload.len().min(16)).filter(|head| !head.is_empty()) else { return false };
+    websocket::begins_handshake(payload) || is_text(payload) && !begins_msrp(payload) && !payload.starts_with(b"HTTP/")
+}
+
+/// Whether these bytes may be from the middle of a SIP message, which is text where it is not a body of another kind.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    let head = bytes.get(..bytes.len().min(16)).unwrap_or_default();
     let control = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n')) || *byte == 0x7f;
-    websocket::begins_handshake(payload)
-        || !(head.iter().any(control) || head.starts_with(b"MSRP ") || head.starts_with(b"HTTP/") || is_opaque(head))
+    !(head.is_empty() || head.iter().any(control) || is_opaque(head))
+}
+
+/// Whether these bytes begin as an MSRP message does, with a transaction identifier (RFC 4975 §9). The asterisk that ends
+/// a media line of an SDP is none.
+fn begins_msrp(bytes: &[u8]) -> bool {
+    bytes.strip_prefix(b"MSRP ").is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_alphanumeric))
 }
 
 /// A quick look at a segment of a stream that is not SIP: whether it deserves [`Direction::probe`].

@@ -53,7 +53,11 @@ impl Shared {
 pub(super) struct Work<'a> {
     pub(super) shared: &'a mut Shared,
     pub(super) hop: Hop,
+    /// The clock, which ages what is kept.
     pub(super) now: Timestamp,
+    /// Capture time of the frame at hand, which its bytes carry with them. Within the reorder window it may be behind the
+    /// clock.
+    pub(super) seen: Timestamp,
     pub(super) deliver: &'a mut dyn FnMut(Delivery<'_>),
 }
 

@@ -36,35 +36,31 @@ impl Streams {
         }
     }
 
-    /// Takes one TCP segment.
-    ///
-    /// A payload that the snap length cut is told by `segment.wire_len`; `cut` alone, with no missing length, says nothing
-    /// that could be used.
+    /// Takes one TCP segment, of a frame captured at `seen`, when the clock says `now`. A payload that the snap length cut is
+    /// told by `segment.wire_len`.
     pub fn tcp(
         &mut self,
         now: Timestamp,
+        seen: Timestamp,
         hop: &Hop,
         segment: &TcpSegment<'_>,
-        cut: bool,
         deliver: &mut impl FnMut(Delivery<'_>),
     ) {
-        let _ = cut;
         let now = self.advance(now, deliver);
-        tcp::segment(&mut self.tcp, &mut self.shared, now, hop, segment, deliver);
+        tcp::segment(&mut self.tcp, &mut self.shared, (now, seen), hop, segment, deliver);
     }
 
-    /// Takes the chunks of one SCTP packet; `cut`: the snap length cut the last of them.
+    /// Takes the chunks of one SCTP packet, likewise. A last chunk that the snap length cut is told by its length.
     pub fn sctp(
         &mut self,
         now: Timestamp,
+        seen: Timestamp,
         hop: &Hop,
         chunks: &[u8],
-        cut: bool,
         deliver: &mut impl FnMut(Delivery<'_>),
     ) {
-        let _ = cut; // The length of the last chunk tells.
         let now = self.advance(now, deliver);
-        sctp::packet(&mut self.sctp, &mut self.shared, now, hop, chunks, deliver);
+        sctp::packet(&mut self.sctp, &mut self.shared, (now, seen), hop, chunks, deliver);
     }
 
     /// Gives up what has waited long enough by capture time `now`. `tcp` and `sctp` do so too; this is for idle time.
@@ -76,6 +72,12 @@ impl Streams {
     pub fn finish(&mut self, deliver: &mut impl FnMut(Delivery<'_>)) {
         self.tcp.finish(&mut self.shared, self.now, deliver);
         self.sctp.finish(&mut self.shared, self.now, deliver);
+    }
+
+    /// Conversations and buffers dropped at a bound so far.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.shared.counts.evicted + self.shared.counts.buffers_dropped
     }
 
     /// When [`Streams::tick`] next has something to do.

@@ -14,7 +14,7 @@ use super::shared::{Shared, Work};
 pub(super) fn segment(
     conversations: &mut Conversations<Direction>,
     shared: &mut Shared,
-    now: Timestamp,
+    (now, seen): (Timestamp, Timestamp),
     hop: &Hop,
     segment: &TcpSegment<'_>,
     deliver: &mut dyn FnMut(Delivery<'_>),
@@ -23,7 +23,7 @@ pub(super) fn segment(
     let Some(side) = conversations.find(shared, now, hop, worth) else { return };
     let Some((own, other)) = conversations.pair(side) else { return };
 
-    let mut work = Work { shared, hop: *hop, now, deliver };
+    let mut work = Work { shared, hop: *hop, now, seen, deliver };
     if !own.segment_in_order(&mut work, segment) {
         own.segment(&mut work, segment);
     }

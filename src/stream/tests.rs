@@ -98,7 +98,7 @@ impl Tap {
     fn on(&mut self, hop: &Hop, segment: TcpSegment<'_>) {
         self.now = self.now.plus(Duration::from_millis(1));
         let (messages, gaps) = (&mut self.messages, &mut self.gaps);
-        self.streams.tcp(self.now, hop, &segment, false, &mut |delivery| take(messages, gaps, delivery));
+        self.streams.tcp(self.now, self.now, hop, &segment, &mut |delivery| take(messages, gaps, delivery));
     }
 
     fn see(&mut self, segment: TcpSegment<'_>) {

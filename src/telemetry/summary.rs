@@ -13,8 +13,8 @@ pub struct Summary {
     pub duplicate: u64,
     pub rejected: u64,
     pub unacknowledged: u64,
-    /// Who acknowledged.
-    pub enabler: String,
+    /// Gap notices among what was to be acknowledged.
+    pub gaps: u64,
 }
 
 /// A line of the summary: a label, a total, and its parts where they are not zero.
@@ -54,72 +54,110 @@ impl Summary {
             + session.records_by_max_session;
         let line = |label, total, parts: &[(&'static str, u64)]| Line { label, total, parts: parts.to_vec() };
         let mut lines = vec![
-            line("frames", packet.frames, &[
-                ("udp", packet.udp),
-                ("tcp", packet.tcp),
-                ("sctp", packet.sctp),
-                ("icmp", packet.icmp),
-                ("fragments held", packet.held),
-                ("other ip", packet.other_protocol),
-                ("not ip", packet.not_ip),
-                ("unknown link type", packet.undecodable_link),
-            ]),
-            line("opaque", packet.opaque_esp + packet.opaque_macsec + stream.opaque + sip.opaque, &[
-                ("encrypted esp", packet.opaque_esp),
-                ("macsec", packet.opaque_macsec),
-                ("tls or compressed streams", stream.opaque),
-                ("sigcomp", sip.opaque),
-            ]),
-            line("damaged or lost", packet.damaged + packet.cut + stream.gaps + self.counts.frames_lost, &[
-                ("undecodable", packet.damaged),
-                ("cut short", packet.cut),
-                ("stream gaps", stream.gaps),
-                ("frames lost before capture", self.counts.frames_lost),
-            ]),
-            line("sip messages", sip.messages(), &[
-                ("invite", sip.invites),
-                ("ack", sip.acks),
-                ("bye", sip.byes),
-                ("cancel", sip.cancels),
-                ("register", sip.registers),
-                ("other", sip.other_requests),
-                ("1xx", sip.provisional),
-                ("2xx", sip.successes),
-                ("3xx-6xx", sip.failures),
-            ]),
+            line(
+                "frames",
+                packet.frames,
+                &[
+                    ("udp", packet.udp),
+                    ("tcp", packet.tcp),
+                    ("sctp", packet.sctp),
+                    ("icmp", packet.icmp),
+                    ("fragments held", packet.held),
+                    ("other ip", packet.other_protocol),
+                    ("not ip", packet.not_ip),
+                    ("unknown link type", packet.undecodable_link),
+                ],
+            ),
+            line(
+                "opaque",
+                packet.opaque_esp + packet.opaque_macsec + stream.opaque + sip.opaque,
+                &[
+                    ("encrypted esp", packet.opaque_esp),
+                    ("macsec", packet.opaque_macsec),
+                    ("tls or compressed streams", stream.opaque),
+                    ("sigcomp", sip.opaque),
+                ],
+            ),
+            line(
+                "damaged or lost",
+                packet.damaged + packet.cut + stream.gaps + self.counts.frames_lost,
+                &[
+                    ("undecodable", packet.damaged),
+                    ("cut short", packet.cut),
+                    ("stream gaps", stream.gaps),
+                    ("frames lost before capture", self.counts.frames_lost),
+                ],
+            ),
+            line(
+                "sip messages",
+                sip.messages(),
+                &[
+                    ("invite", sip.invites),
+                    ("ack", sip.acks),
+                    ("bye", sip.byes),
+                    ("cancel", sip.cancels),
+                    ("register", sip.registers),
+                    ("other", sip.other_requests),
+                    ("1xx", sip.provisional),
+                    ("2xx", sip.successes),
+                    ("3xx-6xx", sip.failures),
+                ],
+            ),
         ];
         if sip.dropped > 0 {
             let parts = sip.by_defect.iter().map(|(defect, count)| (defect.name(), count)).collect();
             lines.push(Line { label: "  unusable", total: sip.dropped, parts });
         }
         lines.extend([
-            line("sessions", session.confirmed, &[
-                ("invite not seen", session.adopted),
-                ("still open", session.still_open),
-                ("evicted", session.evicted_sessions),
-            ]),
-            line("no session", self.not_sessions(), &[
-                ("failed", session.failed),
-                ("cancelled", session.cancelled),
-                ("unanswered", session.unanswered),
-                ("early bye", session.early_byes),
-                ("orphan bye", session.orphan_byes),
-                ("stale bye", session.stale_byes),
-                ("ack only", session.ack_only),
-            ]),
-            line("not charged", session.not_at_server + session.other_service + session.merged_legs, &[
-                ("not at an im server", session.not_at_server),
-                ("other service", session.other_service),
-                ("merged legs", session.merged_legs),
-            ]),
-            line("records", records, &[
-                ("bye", session.records_by_bye),
-                ("bye answer", session.records_by_bye_answer),
-                ("session timer", session.records_by_session_timer),
-                ("dialog failure", session.records_by_dialog_failure),
-                ("max session", session.records_by_max_session),
-            ]),
+            line(
+                "sessions",
+                session.confirmed,
+                &[
+                    ("invite not seen", session.adopted),
+                    ("still open", session.still_open),
+                    ("evicted", session.evicted_sessions),
+                ],
+            ),
+            line(
+                "no session",
+                self.not_sessions(),
+                &[
+                    ("failed", session.failed),
+                    ("cancelled", session.cancelled),
+                    ("unanswered", session.unanswered),
+                    ("early bye", session.early_byes),
+                    ("orphan bye", session.orphan_byes),
+                    ("stale bye", session.stale_byes),
+                    ("ack only", session.ack_only),
+                ],
+            ),
+            line(
+                "not charged",
+                session.not_at_server + session.other_service + session.merged_legs,
+                &[
+                    ("not at an im server", session.not_at_server),
+                    ("other service", session.other_service),
+                    ("merged legs", session.merged_legs),
+                ],
+            ),
+            line(
+                "records",
+                records,
+                &[
+                    ("bye", session.records_by_bye),
+                    ("bye answer", session.records_by_bye_answer),
+                    ("session timer", session.records_by_session_timer),
+                    ("dialog failure", session.records_by_dialog_failure),
+                    ("max session", session.records_by_max_session),
+                ],
+            ),
         ]);
+        if self.counts.clock_steps + self.counts.clock_gaps > 0 {
+            lines.push(line("clock", self.counts.clock_steps + self.counts.clock_gaps, &[
+                ("stepped back", self.counts.clock_steps),
+                ("jumped forward", self.counts.clock_gaps),
+            ]));
+        }
         if session.revisions > 0 {
             lines.push(line("revisions", session.revisions, &[("withdrawn", session.withdrawn)]));
         }
@@ -131,6 +169,7 @@ impl Summary {
                 ("duplicate", self.duplicate),
                 ("rejected", self.rejected),
                 ("without answer", self.unacknowledged),
+                ("of all these gap notices", self.gaps),
             ],
         });
         lines

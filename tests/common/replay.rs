@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tolltap::charging::{RecordId, StopRecord};
 use tolltap::packet::{Frame, InterfaceId, LinkType};
-use tolltap::probe::{Input, Loss, Options, Output, Probe};
+use tolltap::probe::{Change, Input, Loss, Note, Options, Output, Probe};
 use tolltap::time::Timestamp;
 
 /// An owned [`Input`]: what a test feeds.
@@ -85,6 +85,57 @@ pub fn run(options: Options, inputs: impl IntoIterator<Item = TestInput>) -> Out
     }
     outcome.counts = counters(&format!("{:?}", probe.counts()));
     outcome
+}
+
+/// Replays the inputs, but the probe dies after `at` of them, and another takes over with what the first had kept.
+///
+/// The clock of the second begins where that of the first was: the driver feeds it a tick.
+pub fn run_with_restart(options: Options, inputs: &[TestInput], at: usize) -> Outcome {
+    let options = Options { changes: true, ..options };
+    let (before, after) = inputs.split_at(at);
+    let mut outcome = Outcome::default();
+    let mut kept = BTreeMap::new();
+    let mut first = Probe::new(options.clone());
+    feed(&mut first, before, &mut outcome, &mut kept);
+    drop(first);
+
+    let mut second = Probe::new(options);
+    for image in kept.clone().into_values() {
+        second.handle(Input::Restore(&image));
+    }
+    if let Some(time) = before.iter().filter_map(TestInput::time).max() {
+        second.handle(Input::Tick(time));
+    }
+    feed(&mut second, after, &mut outcome, &mut kept);
+    outcome
+}
+
+fn feed(probe: &mut Probe, inputs: &[TestInput], outcome: &mut Outcome, kept: &mut BTreeMap<u64, Box<[u8]>>) {
+    for (number, input) in inputs.iter().enumerate() {
+        match input {
+            TestInput::Frame { time, link, bytes, wire_len, interface } => probe.handle(Input::Frame(Frame {
+                time: *time,
+                link: *link,
+                bytes,
+                wire_len: *wire_len,
+                interface: InterfaceId(*interface),
+                number: number as u64 + 1,
+            })),
+            TestInput::Tick(time) => probe.handle(Input::Tick(*time)),
+            TestInput::Loss(loss) => probe.handle(Input::Loss(*loss)),
+            TestInput::End => probe.handle(Input::End),
+            TestInput::Check(_) => {}
+        }
+        while let Some(output) = probe.poll() {
+            match output {
+                Output::Record(record) => outcome.keep(*record),
+                Output::Change(Change::Kept { id, image }) => drop(kept.insert(id, image.reveal().clone())),
+                Output::Change(Change::Gone { id }) => drop(kept.remove(&id)),
+                Output::Note(Note::NotRestored(reason)) => panic!("{reason}"),
+                Output::Note(_) => {}
+            }
+        }
+    }
 }
 
 impl Outcome {

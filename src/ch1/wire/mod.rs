@@ -150,9 +150,13 @@ pub fn gap(gap: &Gap) -> v1::GapNotice {
 /// 32 lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(id: RecordId) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0'));
-    id.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut text = String::with_capacity(32);
+    for byte in id.0 {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    text
 }
 
 /// Whether this is the text of that id, without making one.

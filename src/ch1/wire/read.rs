@@ -125,7 +125,7 @@ pub fn read_record(record: &v1::StopRecord) -> Result<StopRecord, Invalid> {
         },
         correlation: record.correlation.as_ref().map(links).transpose()?.unwrap_or_default(),
         legs: record.legs.iter().map(leg).collect::<Result<_, _>>()?,
-        evidence: evidence(record.evidence.as_ref().ok_or(invalid("evidence", "is missing"))?)?,
+        evidence: evidence(record.evidence.as_ref().ok_or_else(|| invalid("evidence", "is missing"))?)?,
     })
 }
 
@@ -172,7 +172,7 @@ pub(crate) fn shown_time(value: Option<well_known::Timestamp>) -> Option<Timesta
 }
 
 fn required_time(field: &'static str, value: Option<well_known::Timestamp>) -> Result<Timestamp, Invalid> {
-    time(field, value)?.ok_or(invalid(field, "is missing"))
+    time(field, value)?.ok_or_else(|| invalid(field, "is missing"))
 }
 
 fn duration(span: well_known::Duration) -> Result<Duration, Invalid> {
@@ -183,11 +183,11 @@ fn duration(span: well_known::Duration) -> Result<Duration, Invalid> {
 }
 
 fn coded<T: Coded>(field: &'static str, code: i32) -> Result<T, Invalid> {
-    T::read(code).ok_or(invalid(field, "is unspecified or unknown"))
+    T::read(code).ok_or_else(|| invalid(field, "is unspecified or unknown"))
 }
 
 fn text(field: &'static str, value: &str) -> Result<Text, Invalid> {
-    let bytes = unescape(value).ok_or(invalid(field, "has a backslash that begins no escape"))?;
+    let bytes = unescape(value).ok_or_else(|| invalid(field, "has a backslash that begins no escape"))?;
     Ok(bytes.into_boxed_slice().into())
 }
 

@@ -1,0 +1,199 @@
+//! The records of a replay, kept until they can be printed in order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+
+use crate::ch1::WireRecord;
+use crate::charging::{RecordId, StopRecord};
+use crate::outbox::Report;
+
+/// Memory that records may take before they go to disk, in bytes.
+const IN_MEMORY: usize = 64 << 20;
+
+/// Why the records could not be kept or given back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ListingError {
+    #[error("cannot sort the records on disk: {0}; make room in the folder for temporary files (TMPDIR)")]
+    Disk(#[from] rusqlite::Error),
+    #[error("cannot read back a record: {0}")]
+    Record(#[from] crate::ch1::Unreadable),
+}
+
+/// The last revision of each record, by stop time, then record id.
+///
+/// Invariant: a revision above 1 replaces the latest record of its id; revision 1 is a session of its own, even where the
+/// id was seen before (rule 4). Records are in memory or on disk, never both.
+pub(super) struct Listing {
+    records: Vec<Arc<StopRecord>>,
+    latest: HashMap<RecordId, usize>,
+    bytes: usize,
+    /// Most bytes before the records go to disk.
+    limit: usize,
+    disk: Option<Disk>,
+}
+
+impl Default for Listing {
+    fn default() -> Self {
+        Self::with_limit(IN_MEMORY)
+    }
+}
+
+impl Listing {
+    /// Goes to disk above this many bytes.
+    pub(super) fn with_limit(limit: usize) -> Self {
+        Self { records: Vec::new(), latest: HashMap::new(), bytes: 0, limit, disk: None }
+    }
+
+    pub(super) fn add(&mut self, record: &Arc<StopRecord>) -> Result<(), ListingError> {
+        if let Some(disk) = &self.disk {
+            return disk.add(record);
+        }
+        self.bytes += Report::Record(Arc::clone(record)).bytes();
+        let next = self.records.len();
+        let known = if record.revision > 1 { self.latest.get(&record.record_id).copied() } else { None };
+        match known.and_then(|index| self.records.get_mut(index)) {
+            Some(earlier) => *earlier = Arc::clone(record),
+            None => {
+                self.records.push(Arc::clone(record));
+                self.latest.insert(record.record_id, next);
+            }
+        }
+        if self.bytes > self.limit {
+            let disk = Disk::new()?;
+            for record in self.records.drain(..) {
+                disk.add(&record)?;
+            }
+            self.latest = HashMap::new();
+            self.disk = Some(disk);
+        }
+        Ok(())
+    }
+
+    /// Hands every record to `print`, in order. `print` says whether it wants more.
+    pub(super) fn each<E: From<ListingError>>(
+        mut self,
+        mut print: impl FnMut(&WireRecord) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(disk) = &self.disk {
+            return disk.each(print);
+        }
+        self.records.sort_by_key(|record| (record.times.stop, record.record_id));
+        self.records.iter().try_for_each(|record| print(&WireRecord::from(&**record)))
+    }
+}
+
+/// Records in a temporary database: SQLite's own sorter spills to disk, and the file goes with the connection.
+struct Disk(Connection);
+
+impl Disk {
+    fn new() -> Result<Self, ListingError> {
+        // An empty name is a private file on disk that nobody else sees.
+        let connection = Connection::open("")?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384;
+             CREATE TABLE record (ordinal INTEGER PRIMARY KEY, id BLOB NOT NULL, stop INTEGER NOT NULL, body BLOB NOT NULL);
+             CREATE INDEX record_id ON record (id);
+             BEGIN;",
+        )?;
+        Ok(Self(connection))
+    }
+
+    fn add(&self, record: &StopRecord) -> Result<(), ListingError> {
+        let (id, stop) = (record.record_id.0, record.times.stop.nanos());
+        let body = WireRecord::from(record).encode();
+        if record.revision > 1 {
+            let replaced = self.0.prepare_cached(
+                "UPDATE record SET stop = ?2, body = ?3 WHERE ordinal = (SELECT max(ordinal) FROM record WHERE id = ?1)",
+            )?.execute(params![id, stop, body])?;
+            if replaced > 0 {
+                return Ok(());
+            }
+        }
+        self.0
+            .prepare_cached("INSERT INTO record (id, stop, body) VALUES (?1, ?2, ?3)")?
+            .execute(params![id, stop, body])?;
+        Ok(())
+    }
+
+    fn each<E: From<ListingError>>(&self, mut print: impl FnMut(&WireRecord) -> Result<(), E>) -> Result<(), E> {
+        let disk = |error| E::from(ListingError::Disk(error));
+        let mut query = self.0.prepare("SELECT body FROM record ORDER BY stop, id, ordinal").map_err(disk)?;
+        let mut rows = query.query([]).map_err(disk)?;
+        while let Some(row) = rows.next().map_err(disk)? {
+            let body = row.get_ref(0).and_then(|body| Ok(body.as_blob()?)).map_err(disk)?;
+            let record = WireRecord::decode(body).map_err(|error| E::from(ListingError::Record(error)))?;
+            print(&record)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ch1::samples;
+
+    /// A session whose id and stop come from these numbers.
+    fn record(id: u8, revision: u32, stop: i64) -> Arc<StopRecord> {
+        let mut record = samples::full();
+        record.record_id = RecordId([id; 16]);
+        record.revision = revision;
+        record.times.stop = samples::at(stop);
+        Arc::new(record)
+    }
+
+    fn listed(limit: usize, records: &[Arc<StopRecord>]) -> (Vec<Vec<u8>>, bool) {
+        let mut listing = Listing::with_limit(limit);
+        records.iter().for_each(|record| listing.add(record).unwrap());
+        let on_disk = listing.disk.is_some();
+        let mut out = Vec::new();
+        let print = |record: &WireRecord| {
+            out.push(record.encode());
+            Ok::<_, ListingError>(())
+        };
+        listing.each(print).unwrap();
+        (out, on_disk)
+    }
+
+    fn encoded(records: &[Arc<StopRecord>]) -> Vec<Vec<u8>> {
+        records.iter().map(|record| WireRecord::from(&**record).encode()).collect()
+    }
+
+    #[test]
+    fn the_disk_gives_the_same_as_memory_whenever_it_is_gone_to() {
+        // Out of order, equal stops, a revision of each age, a withdrawal's later stop, the id of a session used again.
+        let mut records: Vec<_> = (0..40).rev().map(|n| record(n, 1, i64::from(n / 3))).collect();
+        records.push(record(5, 2, 90));
+        records.push(record(7, 1, 50));
+        records.push(record(7, 2, 51));
+        records.push(record(200, 3, 4));
+        records.extend((0..40).map(|n| record(n, 4, i64::from(40 - n))));
+        let (memory, on_disk) = listed(usize::MAX, &records);
+        assert!(!on_disk);
+        assert_eq!(memory.len(), 42);
+        let each = Report::Record(Arc::clone(&records[0])).bytes();
+        for before in [0, 1, 20, 40, 43, 60] {
+            assert_eq!(listed(each * before, &records), (memory.clone(), true), "to disk after {before}");
+        }
+    }
+
+    #[test]
+    fn the_order_is_stop_time_then_record_id() {
+        let records = [record(9, 1, 5), record(2, 1, 7), record(3, 1, 5), record(1, 1, 6)];
+        let wanted = [2, 0, 3, 1].map(|at: usize| Arc::clone(&records[at]));
+        for limit in [usize::MAX, 0] {
+            assert_eq!(listed(limit, &records).0, encoded(&wanted));
+        }
+    }
+
+    #[test]
+    fn a_revision_replaces_and_a_first_revision_never_does() {
+        let records = [record(1, 1, 5), record(1, 1, 9), record(1, 2, 8)];
+        let wanted = [0, 2].map(|at: usize| Arc::clone(&records[at]));
+        for limit in [usize::MAX, 0] {
+            assert_eq!(listed(limit, &records).0, encoded(&wanted));
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! `tolltap replay`: records from capture files.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use core::ops::ControlFlow;
+use core::time::Duration;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use clap::Args;
+use tempfile::TempDir;
+
+use super::format::{Format, RecordWriter};
+use super::listing::{Listing, ListingError};
+use super::options::{ChargingArgs, duration};
+use super::{Ending, complain};
+use crate::capture::{CaptureError, CaptureFiles};
+use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
+use crate::charging::{Options, StopRecord};
+use crate::enabler::{Durability, Enabler, EnablerError};
+use crate::outbox::{Gap, GapCause, Limits, Outbox, Refused, Report};
+use crate::pipeline::{self, Receiver};
+use crate::probe::{Loss, Note, Probe};
+use crate::telemetry::{Progress, Summary, log};
+
+/// Records from capture files: reads pcap and pcapng (also gzip and zstd of them), in the order of their capture times,
+/// and has every record acknowledged by a Charging Enabler
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  tolltap replay trunk.pcapng
+  tolltap replay --im-server im=192.0.2.10:5060 --format json monday.pcap.gz tuesday.pcap.gz > records.jsonl
+  tcpdump -i tap0 -w - | tolltap replay - --enabler http://charging.example.net:50051
+
+Exit status: 0 all read and every record acknowledged, 1 something failed, 2 wrong usage, 3 the input was damaged and what could be read was delivered.")]
+pub struct ReplayArgs {
+    /// Capture files; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// How records are written on standard output
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// No closing summary
+    #[arg(short, long)]
+    quiet: bool,
+
+    #[command(flatten)]
+    charging: ChargingArgs,
+
+    #[command(flatten)]
+    ch1: Ch1Args,
+}
+
+/// Where records go.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Charging Enabler")]
+struct Ch1Args {
+    /// The Charging Enabler; without it one is started in this process
+    #[arg(long, value_name = "URL")]
+    enabler: Option<String>,
+
+    /// Store of the Enabler in this process; without it a temporary one, removed at exit
+    #[arg(long, value_name = "PATH", conflicts_with = "enabler")]
+    store: Option<PathBuf>,
+
+    /// Give up on an Enabler that has not answered for this long
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    give_up_after: Duration,
+
+    /// Name of this probe in its reports
+    #[arg(long, value_name = "NAME", default_value = "tolltap")]
+    probe_id: String,
+}
+
+/// Why a replay failed.
+#[derive(Debug, thiserror::Error)]
+enum ReplayError {
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Ch1(#[from] Ch1Error),
+    #[error(transparent)]
+    Enabler(#[from] EnablerError),
+    #[error(transparent)]
+    Listing(#[from] ListingError),
+    #[error("cannot make a folder for the temporary store: {0}; make room in the folder for temporary files (TMPDIR)")]
+    Temporary(io::Error),
+    #[error("cannot write the records: {0}")]
+    Output(io::Error),
+    #[error("the Charging Enabler rejected {count} records; the first: {reason}")]
+    Rejected { count: u64, reason: String },
+}
+
+/// Replays, prints, and says how it ended.
+pub fn run(args: &ReplayArgs, out: impl Write) -> Ending {
+    let options = match args.charging.options() {
+        Ok(options) => options,
+        Err(error) => {
+            complain(&error);
+            return Ending::Usage;
+        }
+    };
+    match replay(args, options, out) {
+        Ok(ending) => ending,
+        Err(error) => {
+            complain(&error);
+            Ending::Failed
+        }
+    }
+}
+
+fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Ending, ReplayError> {
+    let mut files = CaptureFiles::open(&args.files)?;
+    let embedded = match &args.ch1.enabler {
+        Some(_) => None,
+        None => Some(Embedded::start(args.ch1.store.clone())?),
+    };
+    let url = match (&args.ch1.enabler, &embedded) {
+        (Some(url), _) => url.clone(),
+        (None, Some(embedded)) => embedded.enabler.url(),
+        (None, None) => unreachable!("one is started where none is named"),
+    };
+    let outbox = Arc::new(Outbox::new(Limits::default()));
+    let options = ClientOptions {
+        probe_id: args.ch1.probe_id.clone(),
+        // Gap notices are numbered from each start anew; records have ids of their own.
+        origin_state_id: since_the_epoch(),
+        give_up_after: Some(args.ch1.give_up_after),
+        ..ClientOptions::default()
+    };
+    let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;
+
+    let mut probe = Probe::new(charging);
+    let mut desk =
+        Desk { outbox: &outbox, listing: Listing::default(), fault: None, records: 0, gaps: 0, progress: Progress::new() };
+    // A receiver that breaks off has said why, or the client will.
+    let _ = pipeline::replay(&mut files, &mut probe, &mut desk);
+    let Desk { listing, fault, gaps, progress, .. } = desk;
+    if let Some(fault) = fault {
+        return Err(fault.into());
+    }
+    // Printing goes on while the last records are acknowledged.
+    outbox.close();
+    progress.waiting();
+    let printed = print(listing, args.format, out);
+    let delivered = client.finish();
+    progress.finish();
+
+    let counts = probe.counts();
+    let unacknowledged = outbox.counts().kept as u64;
+    let acknowledgements = match &delivered {
+        Ok(acknowledgements) => Some(acknowledgements),
+        Err(Ch1Error::GaveUp { acknowledgements, .. }) => Some(&**acknowledgements),
+        Err(_) => None,
+    };
+    if !args.quiet
+        && let Some(acknowledgements) = acknowledgements
+    {
+        let summary = Summary {
+            counts,
+            accepted: acknowledgements.accepted,
+            duplicate: acknowledgements.duplicates,
+            rejected: acknowledgements.rejected,
+            unacknowledged,
+            gaps,
+        };
+        let _ = write!(io::stderr(), "{summary}");
+    }
+    for damage in files.damages() {
+        complain(damage);
+    }
+    printed?;
+    rejected(&delivered?)?;
+    if let Some(embedded) = embedded {
+        embedded.stop()?;
+    }
+    Ok(if files.damages().is_empty() { Ending::Complete } else { Ending::Damaged })
+}
+
+/// Nanoseconds of the wall clock: it tells starts of the probe apart, and decides nothing about a session.
+fn since_the_epoch() -> u64 {
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Writes the records in order. A reader that went away is no failure.
+fn print(listing: Listing, format: Format, out: impl Write) -> Result<(), ReplayError> {
+    let write = || {
+        let mut writer =
+            RecordWriter::new(format, BufWriter::with_capacity(1 << 16, out)).map_err(ReplayError::Output)?;
+        listing.each(|record| writer.write(record).map_err(ReplayError::Output))?;
+        writer.finish().map_err(ReplayError::Output)
+    };
+    match write() {
+        Err(ReplayError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map(drop),
+    }
+}
+
+fn rejected(acknowledgements: &Acknowledgements) -> Result<(), ReplayError> {
+    match acknowledgements.parked.first() {
+        None => Ok(()),
+        Some(parked) => Err(ReplayError::Rejected { count: acknowledgements.rejected, reason: parked.reason.clone() }),
+    }
+}
+
+/// An Enabler in this process, over real gRPC on loopback.
+struct Embedded {
+    enabler: Enabler,
+    /// Removed, with the store in it, when this goes.
+    _folder: Option<TempDir>,
+}
+
+impl Embedded {
+    fn start(store: Option<PathBuf>) -> Result<Self, ReplayError> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let Some(path) = store else {
+            let folder = TempDir::with_prefix("tolltap-").map_err(ReplayError::Temporary)?;
+            let enabler = Enabler::start(address, &folder.path().join("records.sqlite"), Durability::Temporary)?;
+            return Ok(Self { enabler, _folder: Some(folder) });
+        };
+        Ok(Self { enabler: Enabler::start(address, &path, Durability::Lasting)?, _folder: None })
+    }
+
+    fn stop(self) -> Result<(), EnablerError> {
+        self.enabler.stop().map(drop)
+    }
+}
+
+/// Takes records from the core: one copy goes to the outbox, one waits to be printed.
+struct Desk<'a> {
+    outbox: &'a Outbox,
+    listing: Listing,
+    fault: Option<ListingError>,
+    records: u64,
+    gaps: u64,
+    progress: Progress,
+}
+
+impl Desk<'_> {
+    /// Waits while the outbox is full: a replay can, and so never drops. It is closed only once the client gave up.
+    fn send(&self, report: Report) -> ControlFlow<()> {
+        let sent = match self.outbox.try_push(report) {
+            Err(Refused::Full(report)) => {
+                tracing::info!("reading waits: as many records as may wait are without an answer");
+                self.outbox.push(report)
+            }
+            sent => sent,
+        };
+        if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+}
+
+impl Receiver for Desk<'_> {
+    fn record(&mut self, record: Box<StopRecord>) -> ControlFlow<()> {
+        let record: Arc<StopRecord> = record.into();
+        self.records += 1;
+        if let Err(fault) = self.listing.add(&record) {
+            self.fault = Some(fault);
+            return ControlFlow::Break(());
+        }
+        self.send(Report::Record(record))
+    }
+
+    fn loss(&mut self, loss: Loss) -> ControlFlow<()> {
+        self.gaps += 1;
+        let gap = Gap {
+            // A number, not a name: the name of a file must not reach the Enabler.
+            interface: loss.interface.0.to_string(),
+            from: loss.from,
+            to: loss.to,
+            count: loss.count,
+            cause: GapCause::FramesLost,
+        };
+        self.send(Report::Gap(gap))
+    }
+
+    fn note(&mut self, note: Note) {
+        log::note(note);
+    }
+
+    fn progress(&mut self, files: &CaptureFiles, frames: u64) {
+        self.progress.update(files.position(), frames, self.records);
+    }
+}

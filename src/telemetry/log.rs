@@ -1,0 +1,56 @@
+//! Logs, on standard error.
+
+use clap::{Args, ValueEnum};
+use tracing::level_filters::LevelFilter;
+
+use crate::probe::Note;
+
+/// How much is logged, and in which form.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Log")]
+pub struct LogArgs {
+    /// Form of the log on standard error
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    log: LogFormat,
+
+    /// Log more: -v what is worth knowing, -vv with parties and addresses
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Starts the log. Parties, addresses and text of messages appear at debug level alone.
+pub fn start(args: &LogArgs) {
+    let level = match args.verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    // A log that was started before, by an embedding program, stays.
+    let _ = match args.log {
+        LogFormat::Text => log.with_ansi(false).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}
+
+/// Logs an anomaly of the input.
+pub fn note(note: Note) {
+    match note {
+        Note::ClockSteppedBack { interface, from, to } => {
+            tracing::warn!(interface = interface.0, %from, %to, "the capture clock stepped back");
+        }
+        Note::ClockGap { interface, from, to } => {
+            tracing::info!(interface = interface.0, %from, %to, "nothing was captured for a while");
+        }
+        Note::NotRestored(reason) => tracing::warn!(%reason, "a session was not restored"),
+        Note::SessionsEvicted { total } => {
+            tracing::warn!(total, "open sessions were dropped: the table is full");
+        }
+    }
+}
