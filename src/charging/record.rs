@@ -178,7 +178,7 @@ pub struct Service {
 }
 
 /// The service a session is charged as (rule 16).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum ServiceKind {
     /// No SDP answer and no feature tag was seen.
     #[default]

@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use clap::Args;
 use tempfile::TempDir;
@@ -16,7 +17,7 @@ use super::options::{ChargingArgs, duration};
 use super::{Ending, complain};
 use crate::capture::{CaptureError, CaptureFiles};
 use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
-use crate::charging::StopRecord;
+use crate::charging::{Options, StopRecord};
 use crate::enabler::{Durability, Enabler, EnablerError};
 use crate::outbox::{Gap, GapCause, Limits, Outbox, Refused, Report};
 use crate::pipeline::{self, Receiver};
@@ -94,7 +95,14 @@ enum ReplayError {
 
 /// Replays, prints, and says how it ended.
 pub fn run(args: &ReplayArgs, out: impl Write) -> Ending {
-    match replay(args, out) {
+    let options = match args.charging.options() {
+        Ok(options) => options,
+        Err(error) => {
+            complain(&error);
+            return Ending::Usage;
+        }
+    };
+    match replay(args, options, out) {
         Ok(ending) => ending,
         Err(error) => {
             complain(&error);
@@ -103,7 +111,7 @@ pub fn run(args: &ReplayArgs, out: impl Write) -> Ending {
     }
 }
 
-fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
+fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Ending, ReplayError> {
     let mut files = CaptureFiles::open(&args.files)?;
     let embedded = match &args.ch1.enabler {
         Some(_) => None,
@@ -117,12 +125,14 @@ fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
     let outbox = Arc::new(Outbox::new(Limits::default()));
     let options = ClientOptions {
         probe_id: args.ch1.probe_id.clone(),
+        // Gap notices are numbered from each start anew; records have ids of their own.
+        origin_state_id: since_the_epoch(),
         give_up_after: Some(args.ch1.give_up_after),
         ..ClientOptions::default()
     };
     let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;
 
-    let mut probe = Probe::new(args.charging.options());
+    let mut probe = Probe::new(charging);
     let mut desk = Desk {
         outbox: &outbox,
         listing: Listing::default(),
@@ -179,6 +189,12 @@ fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
         embedded.stop()?;
     }
     Ok(if files.damages().is_empty() { Ending::Complete } else { Ending::Damaged })
+}
+
+/// Nanoseconds of the wall clock: it tells starts of the probe apart, and decides nothing about a session.
+fn since_the_epoch() -> u64 {
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Writes the records in order. A reader that went away is no failure.

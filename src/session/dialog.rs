@@ -87,6 +87,8 @@ impl Marks {
     /// Its INVITE entered (left) the IM Server.
     pub(crate) const LEG_IN: Self = Self(1 << 15);
     pub(crate) const LEG_OUT: Self = Self(1 << 16);
+    /// A record of the other leg has listed this one (rule 17).
+    pub(crate) const MERGED: Self = Self(1 << 17);
 
     pub(crate) fn set(&mut self, marks: Self) {
         self.0 |= marks.0;
@@ -138,6 +140,8 @@ pub(crate) struct Dialog {
     pub(crate) last_message: Timestamp,
     /// Latest message that shows both sides well: an answer that is no failure, or an ACK.
     pub(crate) last_good: Timestamp,
+    /// Latest 2xx to a request of the session inside the dialog; the initial INVITE's, sent again, shows nothing new.
+    pub(crate) went_on: Timestamp,
     /// Latest 2xx that set or cleared the session timer, and its interval in seconds; 0 is none.
     pub(crate) refreshed: Timestamp,
     pub(crate) session_expires: u32,

@@ -5,7 +5,8 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::dialog::{Dialog, Marks, Moment, Side};
-use crate::charging::{Confirmation, Crossing, Options, OrphanBye, Party, Role, Trigger, cause};
+use super::sessions::service_kind;
+use crate::charging::{Confirmation, Crossing, Options, OrphanBye, Party, Role, ServiceKind, Trigger, cause};
 
 use crate::time::Timestamp;
 
@@ -59,11 +60,21 @@ impl Ending {
         byes.chain(answer).chain(elsewhere).chain(stale).chain(failure).filter(|time| *time > now).min()
     }
 
-    /// Whether the end may yet be taken back: it was inferred, or the BYE was challenged. Such a dialog stays as long as an
+    /// Whether a BYE was seen that counts, or may count yet.
+    pub(crate) fn has_bye(&self) -> bool {
+        self.byes.iter().any(Option::is_some)
+    }
+
+    /// Whether a BYE of either side was answered 2xx.
+    fn is_accepted(&self) -> bool {
+        self.byes.iter().flatten().any(|bye| bye.accepted) || self.answer.is_some_and(|answer| answer.accepted)
+    }
+
+    /// Whether the end may yet be taken back: it was inferred, the BYE was challenged, or it never came to the server. Such a dialog stays as long as an
     /// open one would, so that a later BYE or sign of life finds it and makes a revision.
     pub(crate) fn is_doubtful(&self) -> bool {
-        self.told.is_some_and(|told| told.detected.is_some())
-            || self.byes.iter().flatten().any(|bye| bye.challenged && !bye.accepted)
+        self.told.is_some_and(|told| told.detected.is_some() || told.not_at_server)
+            || self.byes.iter().flatten().any(Bye::is_refused)
     }
 
     /// The sides of the dialog changed places.
@@ -100,8 +111,8 @@ pub(crate) struct Bye {
     pub(crate) between: bool,
     /// What the sender's product token says it is.
     pub(crate) product: Role,
-    /// Challenged with 401 or 407.
-    pub(crate) challenged: bool,
+    /// Highest CSeq that was challenged with 401 or 407.
+    pub(crate) challenged: Option<u32>,
     /// Answered with 2xx.
     pub(crate) accepted: bool,
     /// Answered with any final status.
@@ -119,7 +130,7 @@ impl Bye {
             vias: u8::MAX,
             between: false,
             product: Role::Unspecified,
-            challenged: false,
+            challenged: None,
             accepted: false,
             answered: false,
         }
@@ -149,6 +160,11 @@ impl Bye {
             }
             Crossing::Neither => self.between |= at_server,
         }
+    }
+
+    /// Whether it was challenged, and not sent again with credentials since: one that was sent again is not in doubt.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.challenged == Some(self.cseq) && !self.accepted
     }
 
     /// Rule 15: who sent it, by the hops at the IM Server, else by the product token.
@@ -205,6 +221,8 @@ pub(crate) struct Conclusion {
     pub(crate) sender: Option<Side>,
     pub(crate) not_at_server: bool,
     pub(crate) confirmed_by: Confirmation,
+    /// What it is charged as, or not charged (rule 16).
+    pub(crate) service: ServiceKind,
     pub(crate) invite: Moment,
     pub(crate) answer: Moment,
     pub(crate) ack: Moment,
@@ -234,6 +252,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
             sender: Some(side),
             not_at_server: false,
             confirmed_by,
+            service: service_kind(dialog),
             invite: dialog.invite,
             answer: dialog.answer,
             ack: charged_ack(dialog, bye.time),
@@ -249,6 +268,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
         sender: None,
         not_at_server: false,
         confirmed_by: dialog.confirmed_by,
+        service: service_kind(dialog),
         invite: dialog.invite,
         answer: dialog.answer,
         ack: charged_ack(dialog, stop),
@@ -307,16 +327,26 @@ fn confirmation_at_bye(
     if dialog.is_confirmed() {
         return Some(dialog.confirmed_by);
     }
+    if failed_early(dialog) {
+        return None;
+    }
     // A caller may send BYE while the other side still rings (RFC 3261 §15): only its own 2xx or ACK makes it a session.
     if dialog.marks.has(Marks::PROVISIONAL) || now < bye.time.plus(options.reorder) {
         return None;
     }
+    // Of two that cross, either one's 2xx shows that there was a session.
+    let accepted = dialog.ending.as_deref().is_some_and(Ending::is_accepted);
     match options.orphan_bye {
-        OrphanBye::Answered => bye.accepted.then_some(Confirmation::ByeAnswer),
-        OrphanBye::All if bye.accepted => Some(Confirmation::ByeAnswer),
+        OrphanBye::Answered => accepted.then_some(Confirmation::ByeAnswer),
+        OrphanBye::All if accepted => Some(Confirmation::ByeAnswer),
         OrphanBye::All => Some(Confirmation::None),
         OrphanBye::Never => None,
     }
+}
+
+/// Its INVITE was answered with a failure, under the tags of this dialog.
+pub(crate) fn failed_early(dialog: &Dialog) -> bool {
+    !dialog.is_confirmed() && dialog.marks.has(Marks::FAILED) && dialog.invite_cseq.is_some()
 }
 
 /// A dialog that is known only to ring, from the side of its caller.

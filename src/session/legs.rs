@@ -63,7 +63,7 @@ impl Legs {
                 table.get(*other).is_some_and(|leg| {
                     leg.point == dialog.point
                         && direction(leg) == Some(wanted)
-                        && !leg.is_attempt()
+                        && leg.is_confirmed()
                         && keys(leg).any(|other_key| other_key == key)
                 })
             })

@@ -99,7 +99,8 @@ fn evidence(dialog: &Dialog, conclusion: &Conclusion, toll: Toll) -> Evidence {
         },
         confirmed_by: conclusion.confirmed_by,
         not_at_server: conclusion.not_at_server,
-        bye_challenged: byes().any(|bye| bye.challenged) || ending.is_some_and(|ending: &Ending| ending.void.is_some()),
+        bye_challenged: byes().any(|bye| bye.challenged.is_some())
+            || ending.is_some_and(|ending: &Ending| ending.void.is_some()),
         frames_lost: toll.frames,
         stream_gaps: toll.stream_gaps,
         evictions: toll.evictions,

@@ -189,7 +189,8 @@ impl Sessions {
             if of_initial && dialog.caller_known() {
                 dialog.ack.at(at.time);
             }
-            if dialog.is_confirmed() || confirms || !has_invite {
+            let failed = dialog.marks.has(Marks::FAILED);
+            if dialog.is_confirmed() || confirms || !has_invite && !failed {
                 self.confirm(place, Confirmation::Ack);
             }
             self.answer_in_ack(place, at);
@@ -221,6 +222,17 @@ impl Sessions {
                 self.confirm(place, Confirmation::Ack);
                 self.answer_in_ack(place, at);
             }
+            self.settle(place, self.clock());
+            return;
+        }
+        if let Some((place, Side::Second)) = self.known_side(at) {
+            // Rule 6: the callee acknowledges the answer to a re-INVITE, which follows a 2xx.
+            let place = self.branch(place, at, message.from_tag());
+            if let Some(dialog) = self.table.get_mut(place) {
+                dialog.heard(Side::Second, at.time);
+                dialog.last_good = dialog.last_good.max(at.time);
+            }
+            self.confirm(place, Confirmation::InDialogRequest);
             self.settle(place, self.clock());
             return;
         }
@@ -346,7 +358,9 @@ impl Sessions {
                 bye.answered = true;
                 bye.accepted |= answer.accepted;
             }
-            bye.challenged |= challenged == Some((side, bye.cseq));
+            if let Some((_, refused)) = challenged.filter(|(challenged, _)| *challenged == side) {
+                bye.challenged = bye.challenged.max(Some(refused));
+            }
         }
         dialog.highest_cseq[side.index()] = highest.max(cseq);
         dialog.void_if_it_went_on();
@@ -440,7 +454,8 @@ impl Sessions {
                 let other = if side == Side::First { message.to_tag() } else { message.from_tag() };
                 (self.branch(place, at, other), side)
             }
-            None if confirms => (self.adopt(at, Side::First), Side::First),
+            // Rule 7: a page-mode MESSAGE may carry the To-tag of an earlier answer, and is no session for that.
+            None if confirms && method != Method::Message => (self.adopt(at, Side::First), Side::First),
             None => return,
         };
         if let Some(dialog) = self.table.get_mut(place) {

@@ -1,7 +1,7 @@
 //! What a response tells of a dialog.
 
 use super::dialog::{Dialog, Marks, Place, Side};
-use super::ending::{ByeAnswer, Failure};
+use super::ending::{ByeAnswer, Failure, TRANSACTION};
 use super::sessions::{Crossed, Sessions};
 use super::status::{ends_dialog, is_challenge};
 use crate::charging::{Confirmation, Fact, Point, gather_answer, gather_media};
@@ -84,6 +84,13 @@ impl Sessions {
                 place
             }
             Some((place, _)) => self.branch(place, at, message.to_tag()),
+            None if let Some((place, Side::Second)) = self.known_side(at) => {
+                // The callee's re-INVITE was not seen, nor the 2xx before it.
+                let place = self.branch(place, at, message.from_tag());
+                self.confirm(place, Confirmation::InDialogRequest);
+                self.answered(place, Side::Second, at);
+                return;
+            }
             None => {
                 // Rule 12: its INVITE was missed. Whom the 2xx answers sent the INVITE.
                 let place = self.adopt(at, Side::Second);
@@ -137,6 +144,8 @@ impl Sessions {
             self.confirm(place, Confirmation::Answer);
             self.settle(place, self.clock());
         } else {
+            // Rule 6: whichever INVITE it answers, there was a 2xx.
+            self.confirm(place, Confirmation::InDialogRequest);
             self.succeeded_in_dialog(place, at);
         }
     }
@@ -146,8 +155,11 @@ impl Sessions {
         let cseq = at.message.cseq().number;
         if let Some((place, inviter)) = self.find(at)
             && let Some(dialog) = self.table.get_mut(place)
-            && (dialog.is_confirmed() && !(inviter == Side::First && dialog.invite_cseq == Some(cseq)))
+            && (dialog.is_confirmed() && !(inviter == Side::First && dialog.invite_cseq == Some(cseq))
+                || dialog.caller_known() && inviter == Side::Second)
         {
+            // Rule 6: an INVITE of the callee follows a 2xx, and its failure undoes nothing.
+            self.confirm(place, Confirmation::InDialogRequest);
             self.failed_in_dialog(place, inviter, at, status);
             return;
         }
@@ -159,6 +171,9 @@ impl Sessions {
                 dialog.heard(Side::Second, at.time);
                 dialog.marks.set(Marks::FAILED);
                 dialog.status = status;
+                if dialog.ending.is_some() {
+                    self.settle(place, self.clock());
+                }
             }
         }
     }
@@ -220,7 +235,9 @@ impl Sessions {
             Some(bye) => {
                 bye.answered = true;
                 bye.accepted |= accepted;
-                bye.challenged |= is_challenge(status);
+                if is_challenge(status) {
+                    bye.challenged = bye.challenged.max(Some(cseq));
+                }
             }
             None if is_challenge(status) => ending.challenged = Some((sender, cseq)),
             None => {
@@ -237,6 +254,10 @@ impl Sessions {
             }
         }
         dialog.void_if_it_went_on();
+        // Rule 6: a callee may not send BYE before its 2xx, so the answer to one shows that there was a 2xx.
+        if dialog.caller_known() && sender == Side::Second {
+            self.confirm(place, Confirmation::InDialogRequest);
+        }
         self.settle(place, self.clock());
     }
 
@@ -249,7 +270,9 @@ impl Sessions {
             match status {
                 100..=199 => {}
                 200..=299 => {
-                    if method == Method::Info {
+                    // UPDATE may come before the 2xx: it shows a session only where nothing was seen of its beginning.
+                    let early = dialog.marks.has(Marks::INVITE) || dialog.marks.has(Marks::PROVISIONAL);
+                    if method == Method::Info || method == Method::Update && !early {
                         self.confirm(place, Confirmation::InDialogRequest);
                     }
                     self.succeeded_in_dialog(place, at);
@@ -288,9 +311,18 @@ impl Sessions {
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.marks.set(Marks::IN_DIALOG);
         dialog.last_good = dialog.last_good.max(at.time);
+        // RFC 5057 §4: a subscription, also that of a REFER, lives on in the dialog when the session has ended.
+        if matches!(method, Method::Notify | Method::Subscribe) {
+            return;
+        }
+        dialog.went_on = dialog.went_on.max(at.time);
         if let Some(ending) = dialog.ending.as_deref_mut() {
             if ending.failure.is_some_and(|failure| failure.time < at.time) {
                 ending.failure = None;
+            }
+            // A BYE on another hop that the server would have had by now: it was not for this server, or was turned away.
+            if ending.elsewhere.is_some_and(|(_, time)| time.plus(TRANSACTION) <= at.time) {
+                ending.elsewhere = None;
             }
             if ending.inferred.is_some_and(|inferred| inferred.stop < at.time) {
                 ending.inferred = None;
@@ -310,7 +342,11 @@ impl Sessions {
     fn failed_in_dialog(&mut self, place: Place, requester: Side, at: &Crossed<'_>, status: u16) {
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.heard(requester.other(), at.time);
-        if ends_dialog(status) && dialog.is_confirmed() {
+        if ends_dialog(status) && dialog.knows_only_requests() {
+            // Rule 6: what can only follow a 2xx was told that there is none. So there is nothing to end.
+            dialog.confirmed_by = Confirmation::None;
+            dialog.marks.set(Marks::FAILED);
+        } else if ends_dialog(status) && dialog.is_confirmed() {
             let last_good = dialog.last_good;
             let failure = &mut dialog.ending().failure;
             if failure.is_none_or(|seen| at.time < seen.time) {
@@ -350,9 +386,7 @@ impl Sessions {
 impl Dialog {
     /// The answer that shows that the session went on may have been delivered before the BYE, or before its challenge.
     pub(super) fn void_if_it_went_on(&mut self) {
-        if self.ack.get() != Some(self.last_good) {
-            self.void_challenged(self.last_good);
-        }
+        self.void_challenged(self.went_on);
     }
 
     /// Rule 14: a request inside the dialog was answered 2xx at this time, so whoever was challenged for a BYE before that
@@ -361,7 +395,7 @@ impl Dialog {
         let Some(ending) = self.ending.as_deref_mut() else { return };
         for side in [Side::First, Side::Second] {
             let bye = &mut ending.byes[side.index()];
-            if let Some(refused) = bye.take_if(|bye| bye.challenged && !bye.accepted && bye.time < success) {
+            if let Some(refused) = bye.take_if(|bye| bye.is_refused() && bye.time < success) {
                 ending.void = Some((side, refused.cseq));
                 ending.reasons.clear();
             }

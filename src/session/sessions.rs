@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::counts::SessionCounts;
 use super::deadline::Deadlines;
 use super::dialog::{Dialog, Marks, Moment, NOWHERE, Place, Side};
-use super::ending::{Conclusion, Inferred, TRANSACTION, conclude};
+use super::ending::{Conclusion, Ending, Inferred, TRANSACTION, conclude, failed_early};
 use super::image::Change;
 use super::legs::{Legs, direction};
 use super::losses::{Losses, Lost};
@@ -31,6 +31,9 @@ const UNANSWERED: Duration = Duration::from_secs(128);
 /// How long a ringing attempt is remembered: timer C (RFC 3261 §16.6, over 180 s) after the latest 1xx, and 32 s for
 /// its outcome to arrive.
 const RINGING: Duration = Duration::from_secs(212);
+
+/// Fewest entries of the deadline queue that are worth a look for those that nobody waits for.
+const MIN_DEADLINES: usize = 1024;
 
 /// A message where it crossed a charging point.
 #[derive(Clone, Copy)]
@@ -187,13 +190,14 @@ impl Sessions {
             return;
         };
         // Rule 6: a callee may not send BYE before its 2xx (RFC 3261 §15).
-        if caller_known && dialog.marks.has(Marks::INVITE) && ending.byes[Side::Second.index()].is_some() {
+        if caller_known && ending.byes[Side::Second.index()].is_some() {
             dialog.confirm(Confirmation::InDialogRequest);
         }
         let conclusion = conclude(dialog, now, &self.options);
+        let failed = failed_early(dialog);
         let Some(ending) = dialog.ending.as_deref_mut() else { return };
         // A further BYE may have to wait for its original; that takes nothing back. Only a session that goes on does.
-        let only_waits = conclusion.is_none() && ending.byes.iter().any(Option::is_some);
+        let only_waits = conclusion.is_none() && ending.has_bye() && !failed;
         if conclusion != ending.told && !only_waits {
             let revised = revision_cause(ending.revision, ending.told.as_ref(), conclusion.as_ref());
             let before = ending.told;
@@ -226,11 +230,10 @@ impl Sessions {
             self.bump(place);
             return;
         }
-        if self.options.only_im && service_kind(dialog) == ServiceKind::Other {
-            if first {
-                self.counts.other_service += 1;
-            }
-            self.bump(place);
+        // A service that shows only now, with the copy of another hop, decides too: no revision has been used up by then.
+        let other_service = self.options.only_im && conclusion.service == ServiceKind::Other;
+        if other_service && first {
+            self.counts.other_service += u64::from(before.is_none());
             return;
         }
         if first && !dialog.is_confirmed() {
@@ -238,7 +241,8 @@ impl Sessions {
             self.counts.adopted += 1;
         }
         let partner = self.legs.as_ref().and_then(|legs| legs.partner(&self.table, place));
-        if partner.is_some() && direction(dialog) == Some(Marks::LEG_OUT) {
+        let merged = partner.is_some() || dialog.marks.has(Marks::MERGED);
+        if merged && direction(dialog) == Some(Marks::LEG_OUT) {
             if first {
                 self.counts.merged_legs += 1;
             }
@@ -249,7 +253,7 @@ impl Sessions {
             self.losses.between(dialog.start(), conclusion.stop.max(conclusion.detected.unwrap_or(conclusion.stop)));
         let revision = ending.revision + 1;
         let mut record = compose(dialog, &conclusion, toll, self.servers.name(dialog.point), revision, revised);
-        record.withdrawn = withdrawn;
+        record.withdrawn = withdrawn || other_service;
         record.identity.fork_index = self.fork_index(place);
         if let Some(leg) = partner.and_then(|partner| self.table.get(partner)) {
             record.legs.push(leg_of(leg, self.servers.name(leg.point)));
@@ -264,9 +268,16 @@ impl Sessions {
             } += 1;
         } else {
             self.counts.revisions += 1;
-            self.counts.withdrawn += u64::from(withdrawn);
+            self.counts.withdrawn += u64::from(withdrawn || other_service);
         }
         self.records.push_back(Box::new(record));
+        // It may end long after the entry of this leg has gone.
+        if let Some(partner) = partner
+            && let Some(leg) = self.table.get_mut(partner)
+        {
+            leg.marks.set(Marks::MERGED);
+            self.touch(partner);
+        }
         self.bump(place);
     }
 
@@ -328,6 +339,10 @@ impl Sessions {
     fn infer_end(&mut self, place: Place, at: Timestamp) {
         let after_loss = self.loses_refreshes(place);
         let Some(dialog) = self.table.get_mut(place) else { return };
+        if dialog.ending.as_deref().is_some_and(Ending::has_bye) {
+            self.schedule(place, at);
+            return;
+        }
         if let Some(ending) = dialog.ending.as_deref_mut()
             && let Some((_, stale)) = &ending.stale
             && at >= stale.time.plus(TRANSACTION)
@@ -376,15 +391,20 @@ impl Sessions {
         let mut waits = Timestamp::MAX;
         if let Some(ending) = dialog.ending.as_deref() {
             if let Some(told) = &ending.told {
-                return if ending.is_doubtful() { silent } else { told.stop.max(ending.told_at).plus(TOMBSTONE) };
+                let told_at = told.stop.max(ending.told_at);
+                let patience = if ending.is_doubtful() { self.options.max_session.max(TOMBSTONE) } else { TOMBSTONE };
+                return told_at.plus(patience);
             }
             match ending.waits_until(&self.options, now) {
+                // A BYE that is known ends it, whatever it waits for: no timer may come up in between, over and over.
+                Some(until) if ending.has_bye() => return until,
                 Some(until) => waits = until,
                 None if dialog.is_confirmed() => {}
-                None => return dialog.last_message,
+                None if ending.has_bye() || ending.answer.is_some() => return dialog.last_message,
+                None => {}
             }
         }
-        if !dialog.is_confirmed() && dialog.ending.is_none() {
+        if !dialog.is_confirmed() && waits == Timestamp::MAX {
             let patience = if dialog.marks.has(Marks::PROVISIONAL) { RINGING } else { TRANSACTION };
             return dialog.last_message.plus(patience);
         }
@@ -402,13 +422,16 @@ impl Sessions {
             if let Some(dialog) = self.table.get_mut(place) {
                 dialog.queued = deadline;
             }
+            if self.deadlines.len() > 2 * self.table.len() + MIN_DEADLINES {
+                let table = &self.table;
+                self.deadlines.retain(|at, place| table.get(place).is_some_and(|dialog| dialog.queued == at));
+            }
         }
     }
 
     /// Takes a dialog out of the table.
     pub(super) fn forget(&mut self, place: Place) {
-        if let Some(dialog) = self.table.remove(place)
-        {
+        if let Some(dialog) = self.table.remove(place) {
             self.gone(&dialog);
             if let Some(legs) = &mut self.legs {
                 legs.remove(place, &dialog);
@@ -499,6 +522,7 @@ impl Sessions {
             joined: at.time,
             last_message: at.time,
             last_good: at.time,
+            went_on: Timestamp::MIN,
             refreshed: Timestamp::MIN,
             session_expires: 0,
             queued: Timestamp::MAX,
@@ -541,6 +565,8 @@ fn revision_cause(revision: u32, before: Option<&Conclusion>, now: Option<&Concl
                 (before.stop, before.invite, before.answer, before.ack) == (now.stop, now.invite, now.answer, now.ack);
             if !had_bye && now.trigger == Trigger::Bye {
                 Revised::LaterBye
+            } else if before.service != now.service {
+                Revised::MoreComplete
             } else if same_times || before.not_at_server != now.not_at_server || before.terminated_by == Role::ImServer
             {
                 Revised::OtherHop
@@ -565,6 +591,16 @@ impl Dialog {
     /// Only an ACK was ever seen: it may have acknowledged a failure, and is no proof of a session.
     fn knows_only_ack(&self) -> bool {
         self.confirmed_by == Confirmation::Ack && !self.marks.has(Marks::INVITE) && !self.marks.has(Marks::IN_DIALOG)
+    }
+
+    /// Only requests inside the dialog were ever seen, and nothing that answered them well.
+    pub(super) fn knows_only_requests(&self) -> bool {
+        self.confirmed_by == Confirmation::InDialogRequest
+            && !self.marks.has(Marks::INVITE)
+            && !self.answer.is_some()
+            && !self.ack.is_some()
+            && self.went_on == Timestamp::MIN
+            && self.ending.is_none()
     }
 
     /// Whether this session was told to have ended before that time.

@@ -613,10 +613,20 @@ impl Direction {
 ///
 /// Encrypted and binary streams fail here, so that nothing of them is ever kept; MSRP and HTTP name themselves.
 pub(super) fn may_be_sip(payload: &[u8]) -> bool {
-    let Some(head) = payload.get(..payload.len().min(16)).filter(|head| !head.is_empty()) else { return false };
+    websocket::begins_handshake(payload) || is_text(payload) && !begins_msrp(payload) && !payload.starts_with(b"HTTP/")
+}
+
+/// Whether these bytes may be from the middle of a SIP message, which is text where it is not a body of another kind.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    let head = bytes.get(..bytes.len().min(16)).unwrap_or_default();
     let control = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n')) || *byte == 0x7f;
-    websocket::begins_handshake(payload)
-        || !(head.iter().any(control) || head.starts_with(b"MSRP ") || head.starts_with(b"HTTP/") || is_opaque(head))
+    !(head.is_empty() || head.iter().any(control) || is_opaque(head))
+}
+
+/// Whether these bytes begin as an MSRP message does, with a transaction identifier (RFC 4975 §9). The asterisk that ends
+/// a media line of an SDP is none.
+fn begins_msrp(bytes: &[u8]) -> bool {
+    bytes.strip_prefix(b"MSRP ").is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_alphanumeric))
 }
 
 /// A quick look at a segment of a stream that is not SIP: whether it deserves [`Direction::probe`].

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 use super::conversations::{Conversations, OneWay};
 use super::delivery::Delivery;
-use super::direction::may_be_sip;
+use super::direction::is_text;
 use super::limits::StreamLimits;
 use super::shared::{Shared, Work};
 
@@ -150,7 +150,7 @@ impl Chunk<'_> {
 
 impl Data<'_> {
     /// A whole message shows its start line, a first fragment at least the beginning of it; any other fragment can only
-    /// look like text.
+    /// look like text. It may begin as MSRP does (`m=message 2855 TCP/MSRP *`, cut there): MSRP itself never runs over SCTP.
     fn may_be_sip(&self) -> bool {
         match (self.begins, self.ends) {
             (true, true) => is_start(self.payload),
@@ -158,7 +158,7 @@ impl Data<'_> {
                 let blank = keep_alive(self.payload);
                 !matches!(start_line(self.payload.get(blank..).unwrap_or_default()), StartLine::No)
             }
-            (false, _) => may_be_sip(self.payload),
+            (false, _) => is_text(self.payload),
         }
     }
 }
@@ -205,6 +205,8 @@ pub(super) struct Lane {
     numbers: Option<Box<Numbers>>,
     /// The first TSN, from INIT.
     initial: Option<u32>,
+    /// While `numbers` is absent: the next TSN, if all from the first one on were seen.
+    expected: Option<u32>,
     armed: Timestamp,
     sip: bool,
     after_gap: bool,
@@ -212,7 +214,7 @@ pub(super) struct Lane {
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { numbers: None, initial: None, armed: Timestamp::MAX, sip: false, after_gap: false }
+        Self { numbers: None, initial: None, expected: None, armed: Timestamp::MAX, sip: false, after_gap: false }
     }
 }
 
@@ -357,23 +359,26 @@ impl Lane {
             return; // The same INIT again.
         }
         self.release(work);
-        *self = Self { armed: self.armed, initial: Some(tsn), ..Self::default() };
+        *self = Self { armed: self.armed, initial: Some(tsn), expected: Some(tsn), ..Self::default() };
     }
 
     fn data(&mut self, work: &mut Work<'_>, data: &Data<'_>) {
-        if !self.sip && !data.may_be_sip() {
+        let wanted = self.sip || data.may_be_sip() || self.may_continue(data);
+        if !wanted && (self.numbers.is_none() || !data.begins) {
+            // Another protocol's, or so it seems: no hole before what follows.
+            self.expected = self.expected.map(|tsn| if tsn == data.tsn { tsn.wrapping_add(1) } else { tsn });
             return;
         }
         if self.numbers.as_ref().is_some_and(|numbers| distance(data.tsn, numbers.base).unsigned_abs() > FAR) {
             work.shared.counts.jumps += 1;
             self.release(work);
-            (self.numbers, self.initial) = (None, None);
+            (self.numbers, self.initial, self.expected) = (None, None, None);
         }
         let until = work.now.plus(work.shared.limits.reorder);
-        let initial = self.initial;
+        let expected = self.expected.take();
         let numbers = self.numbers.get_or_insert_with(|| {
-            work.shared.counts.joins += u64::from(initial.is_none());
-            Box::new(Numbers::new(data.tsn, initial, until))
+            work.shared.counts.joins += u64::from(expected.is_none());
+            Box::new(Numbers::new(data.tsn, expected, until))
         });
         if distance(data.tsn, numbers.base) < 0 || numbers.is_seen(data.tsn) && distance(data.tsn, numbers.next) < 0 {
             work.shared.counts.retransmissions += 1;
@@ -392,6 +397,9 @@ impl Lane {
         }
         numbers.settle(work.now);
         self.tell(work, lost);
+        if !wanted {
+            return;
+        }
         if data.cut {
             self.tell(work, 1);
         } else if data.begins && data.ends {
@@ -399,6 +407,13 @@ impl Lane {
         } else {
             self.fragment(work, data);
         }
+    }
+
+    /// Whether a chunk that does not look like SIP may go on with a message of which the beginning is held: the middle of a
+    /// body is any bytes.
+    fn may_continue(&self, data: &Data<'_>) -> bool {
+        let beginning = |fragment: &Fragment| fragment.begins && fragment.group == data.group;
+        !data.begins && self.numbers.as_deref().is_some_and(|numbers| numbers.fragments.iter().any(beginning))
     }
 
     fn fragment(&mut self, work: &mut Work<'_>, data: &Data<'_>) {

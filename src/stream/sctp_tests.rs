@@ -200,6 +200,45 @@ fn a_message_still_being_sent_outlives_an_older_hole() {
 }
 
 #[test]
+fn later_fragments_may_begin_as_another_protocol_does() {
+    let head = &b"INVITE sip:b SIP/2.0\r\nContent-Length: 80\r\n\r\nv=0\r\nm=message 2855 TCP/"[..];
+    let rest = b"MSRP *\r\na=path:msrp://192.0.2.1:2855/s;tcp\r\n";
+    let (first, second) = (data(BEGIN, 10, 0, head), data(END, 11, 0, rest));
+    for order in [[&first, &second], [&second, &first]] {
+        let mut tap = Tap::new();
+        order.into_iter().for_each(|part| tap.see(part));
+        tap.wait(10_000);
+        assert_eq!(tap.sorted(), [[head, rest].concat()]);
+        assert_eq!((tap.lost, tap.streams.counts().buffered), (0, 0));
+    }
+}
+
+#[test]
+fn a_binary_body_goes_on_with_the_first_message() {
+    let parts = [&b"MESSAGE sip:b SIP/2.0\r\nContent-Length: 6\r\n\r\n"[..], b"\x16\x03\x00", b"\x00\x01\xff"];
+    let mut tap = Tap::new();
+    for (flags, tsn, part) in [(BEGIN, 10, parts[0]), (0, 11, parts[1]), (END, 12, parts[2])] {
+        tap.see(&data(flags, tsn, 0, part));
+    }
+    assert_eq!(tap.sorted(), [parts.concat()]);
+}
+
+#[test]
+fn chunks_of_another_protocol_before_sip_are_no_gap() {
+    let mut tap = Tap::new();
+    tap.see(&init(10));
+    tap.see(&data(BEGIN | END, 10, 0, b"\x01\x00\x00\x14"));
+    tap.see(&data(BEGIN, 11, 0, b"\x01\x00\x00\x15"));
+    tap.see(&data(END, 12, 0, b"\x00\x00"));
+    tap.see(&fragments(13, &message(1, 300), 200)[0]);
+    tap.see(&data(BEGIN | END | UNORDERED, 15, 0, b"\r\n\r\n"));
+    tap.see(&fragments(13, &message(1, 300), 200)[1]);
+    tap.see(&data(BEGIN | END, 16, 0, &message(2, 0)));
+    tap.wait(10_000);
+    assert_eq!((tap.messages.len(), tap.lost, tap.streams.counts().joins), (2, 0, 0));
+}
+
+#[test]
 fn a_new_association_on_the_same_ports_begins_anew() {
     let mut tap = Tap::new();
     for tsn in [5, 0x8000_0000, 77] {

@@ -1,0 +1,34 @@
+# tolltap. Every target does its own set-up, and says what it installs.
+
+.PHONY: help demo test bench lint ci clean
+
+help:
+	@echo 'make demo    build, replay the captures in pcaps/, and show the records'
+	@echo 'make test    every test'
+	@echo 'make lint    formatting, clippy, dependencies, the contract'
+	@echo 'make bench   speed, memory and instruction counts; results go to benches/results/'
+	@echo 'make ci      what the continuous integration runs'
+	@echo 'make clean   remove what was built'
+
+demo:
+	@tools/setup demo
+	cargo build --release --locked
+	@tools/demo target/release/tolltap
+
+test:
+	@tools/setup test
+	cargo test --locked --no-fail-fast
+
+lint:
+	@tools/setup lint
+	@tools/lint
+
+bench:
+	@tools/setup bench
+	@benches/run
+
+ci:
+	.ci/run
+
+clean:
+	cargo clean

@@ -1,0 +1,71 @@
+//! Resident memory per open session: 300,000 sessions are confirmed and stay open.
+//!
+//! Frames go to the core as they are made and are not kept. The traffic is made once before without the core, so that what
+//! making it needs is resident before the first reading. Each profile has a process of its own.
+
+mod traffic;
+
+use std::fs;
+use std::process::Command;
+
+use tolltap::packet::{Frame, InterfaceId, LinkType};
+use tolltap::probe::{Input, Options, Output, Probe};
+
+use traffic::{Profile, Traffic};
+
+const SESSIONS: u64 = 300_000;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        Some("plain") => measure("plain", Profile::Plain),
+        Some("ims") => measure("ims", Profile::Ims),
+        _ => {
+            println!("\n{:<8}{:>10}{:>15}{:>10}{:>18}", "profile", "open", "INVITE bytes", "MiB", "bytes a session");
+            for profile in ["plain", "ims"] {
+                let itself = std::env::current_exe().expect("the bench has a path");
+                let status = Command::new(itself).arg(profile).status().expect("the bench can start itself");
+                assert!(status.success());
+            }
+            println!("goal: at most 700 bytes of the plain profile, aim 400");
+        }
+    }
+}
+
+fn measure(name: &str, profile: Profile) {
+    let traffic = Traffic { sessions: SESSIONS, sessions_a_second: 1000, noise: 0, profile, tcp: false, ends: false };
+    let (mut bytes, mut invites) = (0, 0);
+    traffic.play(|_, frame| {
+        if frame.get(42..48) == Some(b"INVITE") {
+            bytes += frame.len() - 42;
+            invites += 1;
+        }
+    });
+    let mut probe = Probe::new(Options::default());
+    let before = resident();
+    let mut number = 0;
+    traffic.play(|time, bytes| {
+        number += 1;
+        let (link, interface) = (LinkType::Ethernet, InterfaceId::default());
+        probe.handle(Input::Frame(Frame { time, link, bytes, wire_len: bytes.len() as u32, interface, number }));
+        while let Some(output) = probe.poll() {
+            assert!(!matches!(output, Output::Record(_)), "no session ends");
+        }
+    });
+    let after = resident();
+    let (open, counts) = (probe.dialogs() as u64, probe.counts());
+    assert_eq!((open, counts.session.confirmed), (SESSIONS, SESSIONS), "every session is open");
+    println!(
+        "{name:<8}{open:>10}{:>15}{:>10.1}{:>18.0}",
+        bytes / invites,
+        (after - before) as f64 / 1024.0,
+        (after - before) as f64 * 1024.0 / open as f64,
+    );
+}
+
+/// KiB.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
+    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("it is a number")
+}
