@@ -65,7 +65,11 @@ impl ChargingArgs {
     pub(super) fn options(&self) -> Result<Options, String> {
         let names: BTreeSet<&str> = self.im_server.iter().map(|server| &*server.name).collect();
         if names.len() > Servers::MAX_NAMES {
-            return Err(format!("--im-server: {} names; at most {} can be told apart", names.len(), Servers::MAX_NAMES));
+            return Err(format!(
+                "--im-server: {} names; at most {} can be told apart",
+                names.len(),
+                Servers::MAX_NAMES
+            ));
         }
         Ok(Options {
             reorder: self.reorder,
