@@ -11,7 +11,8 @@ use crate::charging::{ImServer, Options, OrphanBye, Servers};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Charging")]
 pub(super) struct ChargingArgs {
-    /// An IM Server; with one, only its hops count, and sessions that never touch one are not charged. Repeatable
+    /// An IM Server; with one, only its hops count, and sessions that never touch one are not charged. Repeatable.
+    /// Leave the port out where the server opens TCP connections itself: they come from any port
     #[arg(long, value_name = "[NAME=]ADDR[/PREFIX][:PORT]")]
     im_server: Vec<ImServer>,
 
@@ -64,7 +65,11 @@ impl ChargingArgs {
     pub(super) fn options(&self) -> Result<Options, String> {
         let names: BTreeSet<&str> = self.im_server.iter().map(|server| &*server.name).collect();
         if names.len() > Servers::MAX_NAMES {
-            return Err(format!("--im-server: {} names; at most {} can be told apart", names.len(), Servers::MAX_NAMES));
+            return Err(format!(
+                "--im-server: {} names; at most {} can be told apart",
+                names.len(),
+                Servers::MAX_NAMES
+            ));
         }
         Ok(Options {
             reorder: self.reorder,

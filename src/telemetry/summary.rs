@@ -156,10 +156,11 @@ impl Summary {
             ),
         ]);
         if self.counts.clock_steps + self.counts.clock_gaps > 0 {
-            lines.push(line("clock", self.counts.clock_steps + self.counts.clock_gaps, &[
-                ("stepped back", self.counts.clock_steps),
-                ("jumped forward", self.counts.clock_gaps),
-            ]));
+            lines.push(line(
+                "clock",
+                self.counts.clock_steps + self.counts.clock_gaps,
+                &[("stepped back", self.counts.clock_steps), ("jumped forward", self.counts.clock_gaps)],
+            ));
         }
         if session.revisions > 0 {
             lines.push(line("revisions", session.revisions, &[("withdrawn", session.withdrawn)]));
