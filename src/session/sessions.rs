@@ -365,7 +365,8 @@ impl Sessions {
             None
         };
         if let Some((trigger, stop, detected, cause)) = inferred {
-            dialog.ending().inferred = Some(Inferred { trigger, stop, detected, cause });
+            // A timer that was learned of late may have run out before the last sign of life.
+            dialog.ending().inferred = Some(Inferred { trigger, stop, detected: detected.max(stop), cause });
             self.settle(place, at);
         } else {
             self.schedule(place, at);
