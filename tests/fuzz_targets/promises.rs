@@ -24,6 +24,7 @@ impl Witness {
         while let Some(output) = self.probe.poll() {
             match output {
                 Output::Record(record) => self.record(*record),
+                Output::Change(change) => panic!("{change:?} was not asked for"),
                 Output::Note(note) => _ = format!("{note:?}"),
             }
         }

@@ -22,7 +22,8 @@ struct Piece<'a> {
 
 /// The number of steps, the steps of 6 bytes each, and the user messages that both sides send, each ended by a zero.
 ///
-/// A step is the association (2 bits), the side and the kind; the number of the piece (2); time passed; two spare bytes.
+/// A step is the association (2 bits), the side and the kind; the number of the piece (2); time passed; two bytes
+/// more, of which the last says how much was cut off, and how much earlier than the clock the frame was captured.
 pub fn sctp(bytes: &[u8]) {
     let mut script = Script(bytes);
     let count = usize::from(script.byte());
@@ -66,7 +67,8 @@ pub fn sctp(bytes: &[u8]) {
         let cut = usize::from(two >> 4);
         chunks.truncate(chunks.len().saturating_sub(cut));
         let hop = hop(what & 3, what & 4 != 0);
-        streams.sctp(at(now), &hop, &chunks, cut > 0, &mut |delivery| take(&delivery, &messages, honest));
+        let seen = at(now.saturating_sub(u64::from(two & 15) * 20));
+        streams.sctp(at(now), seen, &hop, &chunks, &mut |delivery| take(&delivery, &messages, honest));
         check(&streams, now);
     }
     streams.finish(&mut |delivery| take(&delivery, &messages, honest));

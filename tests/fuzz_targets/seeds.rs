@@ -20,13 +20,13 @@ use crate::common::transports::Transports;
 use crate::common::tunnels::{Encapsulation, Layer};
 
 /// One file in `fuzz/seeds`.
-pub struct Seed {
+pub(crate) struct Seed {
     pub target: &'static str,
     pub name: String,
     pub bytes: Vec<u8>,
 }
 
-pub fn seeds() -> Vec<Seed> {
+pub(crate) fn seeds() -> Vec<Seed> {
     let mut seeds = Vec::new();
     let mut add = |target, name: &str, bytes| seeds.push(Seed { target, name: name.to_owned(), bytes });
     for (name, encapsulation) in encapsulations() {
@@ -188,7 +188,7 @@ fn pcapng() -> Vec<u8> {
             capture.interface(&PcapngInterface { tsresol: 0x80 + 20, tsoffset: -5, ..PcapngInterface::new(101) })?;
         capture.packet(ethernet, 1_700_000_000_000_000_000, &frame)?;
         capture.packet(raw, 1_700_000_000 << 20, &frame[14..])?;
-        capture.cut_packet(ethernet, 1_700_000_001_000_000_000, &frame[..60], frame.len() as u32)?;
+        capture.cut_packet(ethernet, 1_700_000_001_000_000_000, &frame[..60], frame.len() as u32, 0)?;
         capture.obsolete_packet(0, 1_700_000_002_000_000_000, &frame, 3)?;
         capture.statistics(ethernet, 1_700_000_003_000_000_000, 4, 5)?;
         capture.block(0xbad, b"not known")?;

@@ -74,7 +74,7 @@ impl Default for Run {
     fn default() -> Self {
         let mut streams = Streams::new(StreamLimits { buffered: 1 << 20, ..StreamLimits::default() });
         for back in [false, true] {
-            streams.tcp(at(0), &hop(0, back), &segment(u32::MAX, true, &[]), false, &mut |_| {});
+            streams.tcp(at(0), at(0), &hop(0, back), &segment(u32::MAX, true, &[]), &mut |_| {});
         }
         Self { streams, sequence: [0; 2], now: 0, honest: true, expected: Vec::new(), delivered: Vec::new() }
     }
@@ -89,7 +89,8 @@ impl Run {
             let segment = segment(*sequence, false, part);
             *sequence = sequence.wrapping_add(part.len() as u32);
             let delivered = &mut self.delivered;
-            self.streams.tcp(at(self.now), &hop(0, back), &segment, false, &mut |delivery| take(&delivery, delivered));
+            self.streams
+                .tcp(at(self.now), at(self.now), &hop(0, back), &segment, &mut |delivery| take(&delivery, delivered));
         }
         assert!(self.streams.counts().buffered <= 1 << 20);
     }
