@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tolltap::capture::{CaptureFiles, PcapWriter};
 use tolltap::charging::StopRecord;
 use tolltap::pipeline::{self, Receiver};
-use tolltap::probe::{Note, Options, Probe};
+use tolltap::probe::{Loss, Note, Options, Probe};
 
 use traffic::Traffic;
 
@@ -154,8 +154,12 @@ impl Table {
                 continue;
             }
             for warm in [false, true] {
-                let mut command = Command::new(program);
-                table.run(name, command.args(arguments).arg(file), warm)?;
+                let mut command = Command::new("timeout");
+                command.arg("600").arg(program).args(arguments).arg(file);
+                if let Err(error) = table.run(name, &mut command, warm) {
+                    println!("no {name}: {error}");
+                    break;
+                }
             }
         }
         Ok(table)
@@ -322,6 +326,10 @@ fn core_alone(file: &Path) {
     impl Receiver for Dropped {
         fn record(&mut self, _: Box<StopRecord>) -> ControlFlow<()> {
             self.0 += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn loss(&mut self, _: Loss) -> ControlFlow<()> {
             ControlFlow::Continue(())
         }
 

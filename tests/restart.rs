@@ -13,7 +13,9 @@ fn scenarios() -> Vec<Scenario> {
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let scenarios = paths.iter().filter(|path| path.to_string_lossy().ends_with(".sip.txt"));
-    scenarios.map(|path| Scenario::parse(&path.to_string_lossy(), &fs::read_to_string(path).unwrap()).unwrap()).collect()
+    scenarios
+        .map(|path| Scenario::parse(&path.to_string_lossy(), &fs::read_to_string(path).unwrap()).unwrap())
+        .collect()
 }
 
 /// Scenarios about what a probe does not keep, and why that is no state of a session.
@@ -56,7 +58,8 @@ fn a_damaged_image_is_refused() {
     let mut images = Vec::new();
     for input in scenario.inputs() {
         let TestInput::Frame { time, link, bytes, wire_len, .. } = input else { continue };
-        let frame = tolltap::packet::Frame { time, link, bytes: &bytes, wire_len, interface: Default::default(), number: 1 };
+        let frame =
+            tolltap::packet::Frame { time, link, bytes: &bytes, wire_len, interface: Default::default(), number: 1 };
         probe.handle(Input::Frame(frame));
         while let Some(output) = probe.poll() {
             if let Output::Change(Change::Kept { image, .. }) = output {

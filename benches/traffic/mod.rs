@@ -3,7 +3,7 @@
 //! A few hundred sessions a second, of seconds to minutes, overlap as they do on a trunk. Nothing is kept of a session
 //! between its messages, so that traffic of any length can be made while something else's memory is measured.
 
-#![allow(dead_code, reason = "no bench uses every part")]
+#![allow(dead_code, unreachable_pub, reason = "each bench is a crate of its own and uses its own part")]
 
 mod dialogue;
 pub mod ethernet;

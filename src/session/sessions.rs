@@ -144,11 +144,9 @@ impl Sessions {
 
     /// Capture time has reached `now`: whatever was due by then happens.
     pub fn advance(&mut self, now: Timestamp) {
-        if now <= self.now {
-            return;
-        }
-        self.now = now;
-        while let Some((at, place)) = self.deadlines.pop_due(now) {
+        // Also where the clock stands still: a message from a source that is behind may have been overdue when it came.
+        self.now = self.now.max(now);
+        while let Some((at, place)) = self.deadlines.pop_due(self.now) {
             let Some(dialog) = self.table.get_mut(place) else { continue };
             if dialog.queued != at {
                 continue;
@@ -636,5 +634,30 @@ impl Dialog {
         if let Some(ending) = self.ending.as_deref_mut() {
             ending.swap_sides();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Domain, Endpoint};
+    use crate::sip::Carriage;
+
+    #[test]
+    fn a_clock_that_stands_still_does_what_a_late_message_left_overdue() {
+        let bytes =
+            b"INVITE sip:b SIP/2.0\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n";
+        let message = Message::parse(bytes, Carriage::Datagram).unwrap();
+        let end = Endpoint { address: [192, 0, 2, 1].into(), port: 5060 };
+        let hop = Hop { source: end, destination: end, domain: Domain::default() };
+        let now = Timestamp::from_nanos(0).plus(UNANSWERED * 2);
+
+        let mut sessions = Sessions::new(Options::default());
+        sessions.advance(now);
+        sessions.message(Timestamp::from_nanos(0), &hop, &message);
+        assert!(sessions.next_timeout().is_some_and(|due| due < now));
+        sessions.advance(now);
+        assert_eq!(sessions.next_timeout(), None);
+        assert_eq!(sessions.counts().unanswered, 1);
     }
 }

@@ -40,7 +40,11 @@ pub fn seeds() -> Vec<Seed> {
         add("capture_file", &format!("{name}.pcap"), crate::common::pcap::write(&frames_only(&inputs)));
     }
     let vlan = Encapsulation::new(LinkType::Ethernet, vec![Layer::Vxlan(7), Layer::Vlan(100)]);
-    add("probe", "fragments-in-vxlan", probe_script(&inputs(Carrier::Udp, &vlan, Transports::new(Some(500), None, [0, 0]))));
+    add(
+        "probe",
+        "fragments-in-vxlan",
+        probe_script(&inputs(Carrier::Udp, &vlan, Transports::new(Some(500), None, [0, 0]))),
+    );
     add("capture_file", "micro-big.pcap", pcap_big_endian());
     add("capture_file", "mixed.pcapng", pcapng());
     add("tcp_stream", "in-order", tcp(&[(0, 0, 300), (0, 300, 300), (0, 600, 900)]));
@@ -57,7 +61,9 @@ pub fn seeds() -> Vec<Seed> {
         add("wire", &format!("record-{number}"), WireRecord::from(record).encode());
     }
     for rule in ["rule-14-challenged-bye-and-the-session-goes-on", "rule-16-file-transfer", "rule-13-session-timer"] {
-        for record in scenario(rule).iter().flat_map(|scenario| run(scenario.options.clone(), scenario.inputs()).records) {
+        for record in
+            scenario(rule).iter().flat_map(|scenario| run(scenario.options.clone(), scenario.inputs()).records)
+        {
             add("wire", &format!("{rule}-{}", record.revision), WireRecord::from(&record).encode());
         }
     }
@@ -178,7 +184,8 @@ fn pcapng() -> Vec<u8> {
         let frame = frames_of(&Encapsulation::plain()).remove(0);
         let mut capture = PcapngWriter::new(Vec::new())?;
         let ethernet = capture.interface(&PcapngInterface::named(1, "tap0"))?;
-        let raw = capture.interface(&PcapngInterface { tsresol: 0x80 + 20, tsoffset: -5, ..PcapngInterface::new(101) })?;
+        let raw =
+            capture.interface(&PcapngInterface { tsresol: 0x80 + 20, tsoffset: -5, ..PcapngInterface::new(101) })?;
         capture.packet(ethernet, 1_700_000_000_000_000_000, &frame)?;
         capture.packet(raw, 1_700_000_000 << 20, &frame[14..])?;
         capture.cut_packet(ethernet, 1_700_000_001_000_000_000, &frame[..60], frame.len() as u32)?;

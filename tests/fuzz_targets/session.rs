@@ -62,7 +62,10 @@ const STEPS: [(u8, i64); 12] = [
 /// What a message has besides.
 const EXTRAS: [(u8, &str); 12] = [
     (b'.', ""),
-    (b'm', "Content-Type: application/sdp\r\n|v=0\r\nm=message 2855 TCP/MSRP *\r\na=path:msrp://192.0.2.1:2855/s;tcp\r\n"),
+    (
+        b'm',
+        "Content-Type: application/sdp\r\n|v=0\r\nm=message 2855 TCP/MSRP *\r\na=path:msrp://192.0.2.1:2855/s;tcp\r\n",
+    ),
     (b'r', "Content-Type: application/sdp\r\n|v=0\r\nm=message 0 TCP/MSRP *\r\n"),
     (b'a', "Content-Type: application/sdp\r\n|v=0\r\nm=audio 49170 RTP/AVP 0\r\n"),
     (b'f', "Contact: <sip:a@192.0.2.1>;+g.oma.sip-im\r\n"),

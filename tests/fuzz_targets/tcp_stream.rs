@@ -11,7 +11,13 @@ pub(super) const CONVERSATIONS: usize = 3;
 
 /// Bounds that a small input reaches.
 pub(super) fn limits() -> StreamLimits {
-    StreamLimits { conversations: CONVERSATIONS, buffered: 8 << 10, ahead: 2 << 10, join: 1 << 10, ..Default::default() }
+    StreamLimits {
+        conversations: CONVERSATIONS,
+        buffered: 8 << 10,
+        ahead: 2 << 10,
+        join: 1 << 10,
+        ..Default::default()
+    }
 }
 
 /// What must hold after every step.
