@@ -19,6 +19,9 @@ pub(super) const SKIPPABLE: [u8; 4] = [0x50, 0x2a, 0x4d, 0x18];
 /// The shortest input that says anything: a magic and one byte of frame header.
 const FIRST_HINT: usize = 5;
 
+/// A block header (RFC 8878 §3.1.1.2), which the decoder's hint adds to the block before it.
+const BLOCK_HEADER: usize = 3;
+
 /// A zstd file being unpacked.
 ///
 /// Invariant: between calls the decoder holds unpacked bytes only if `pending`, and at most one block of input.
@@ -52,7 +55,12 @@ impl Zstd {
             if input.is_empty() && !pending {
                 return if between_frames { Ok(0) } else { Err(Fault::CompressedEnd(Compression::Zstd)) };
             }
-            let wanted = if between_frames { FIRST_HINT } else { self.hint };
+            // The next block's header comes by itself: a corrupt one would take with it what this block gives.
+            let wanted = match self.hint {
+                0 => FIRST_HINT,
+                hint @ 1..=BLOCK_HEADER => hint,
+                hint => hint - BLOCK_HEADER,
+            };
             let mut from = InBuffer::around(input.get(..wanted).unwrap_or(input));
             let mut to = OutBuffer::around(&mut *out);
             let hint = self

@@ -68,7 +68,12 @@ impl Delivery {
                 Ending::Drained => return Ok(()),
                 Ending::GiveUp => return Err(self.gave_up()),
                 Ending::Lost(why) => {
-                    tracing::warn!(address = self.address, why, "connection to the Charging Enabler lost");
+                    // Once for each reason: an Enabler that stays away is tried again and again.
+                    if self.last == why {
+                        tracing::debug!(address = self.address, why, "still no connection to the Charging Enabler");
+                    } else {
+                        tracing::warn!(address = self.address, why, "no connection to the Charging Enabler");
+                    }
                     self.last = why;
                 }
             }
@@ -152,6 +157,7 @@ impl Delivery {
             }
         };
         tracing::info!(address = self.address, "connected to the Charging Enabler");
+        self.last = "connected, and then no answer".to_owned();
         self.exchange(&requests, responses).await
     }
 

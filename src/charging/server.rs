@@ -38,7 +38,10 @@ pub struct Servers {
 pub(crate) type Touched = [Option<(Point, Crossing)>; 2];
 
 impl Servers {
-    /// Takes the operator's list. Names past the 255th share the last point; the command line refuses them before.
+    /// Most names: points are numbered by a byte, and one number is [`Point::ELSEWHERE`].
+    pub const MAX_NAMES: usize = 255;
+
+    /// Takes the operator's list. Names past [`Servers::MAX_NAMES`] share the last point; the command line refuses them.
     #[must_use]
     pub fn new(list: &[ImServer]) -> Self {
         let mut servers = Self::default();

@@ -11,6 +11,15 @@ use crate::enabler::{Durability, Enabler, EnablerError, Received, Totals};
 
 /// The reference Charging Enabler: receives records over gRPC, stores them, acknowledges each one
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  tolltap enabler --store records.sqlite
+  tolltap enabler --store records.sqlite --listen 0.0.0.0:50051
+  tolltap replay trunk.pcapng --enabler http://127.0.0.1:50051
+
+It says where it listens, and stops at SIGINT or SIGTERM. A record that was acknowledged is on disk.
+--listen with port 0 takes any free port.
+
+Exit status: 0 stopped when told to, 1 something failed, 2 wrong usage.")]
 pub struct EnablerArgs {
     /// Where to listen
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:50051")]

@@ -25,15 +25,27 @@ pub(super) enum ListingError {
 ///
 /// Invariant: a revision above 1 replaces the latest record of its id; revision 1 is a session of its own, even where the
 /// id was seen before (rule 4). Records are in memory or on disk, never both.
-#[derive(Default)]
 pub(super) struct Listing {
     records: Vec<Arc<StopRecord>>,
     latest: HashMap<RecordId, usize>,
     bytes: usize,
+    /// Most bytes before the records go to disk.
+    limit: usize,
     disk: Option<Disk>,
 }
 
+impl Default for Listing {
+    fn default() -> Self {
+        Self::with_limit(IN_MEMORY)
+    }
+}
+
 impl Listing {
+    /// Goes to disk above this many bytes.
+    pub(super) fn with_limit(limit: usize) -> Self {
+        Self { records: Vec::new(), latest: HashMap::new(), bytes: 0, limit, disk: None }
+    }
+
     pub(super) fn add(&mut self, record: &Arc<StopRecord>) -> Result<(), ListingError> {
         if let Some(disk) = &self.disk {
             return disk.add(record);
@@ -48,10 +60,11 @@ impl Listing {
                 self.latest.insert(record.record_id, next);
             }
         }
-        if self.bytes > IN_MEMORY {
+        if self.bytes > self.limit {
             let disk = Disk::new()?;
+            // Each is one of its own by now: a revision among them must not replace an earlier session with its id.
             for record in self.records.drain(..) {
-                disk.add(&record)?;
+                disk.insert(&record)?;
             }
             self.latest = HashMap::new();
             self.disk = Some(disk);
@@ -89,9 +102,9 @@ impl Disk {
     }
 
     fn add(&self, record: &StopRecord) -> Result<(), ListingError> {
-        let (id, stop) = (record.record_id.0, record.times.stop.nanos());
-        let body = WireRecord::from(record).encode();
         if record.revision > 1 {
+            let (id, stop) = (record.record_id.0, record.times.stop.nanos());
+            let body = WireRecord::from(record).encode();
             let replaced = self.0.prepare_cached(
                 "UPDATE record SET stop = ?2, body = ?3 WHERE ordinal = (SELECT max(ordinal) FROM record WHERE id = ?1)",
             )?.execute(params![id, stop, body])?;
@@ -99,6 +112,12 @@ impl Disk {
                 return Ok(());
             }
         }
+        self.insert(record)
+    }
+
+    fn insert(&self, record: &StopRecord) -> Result<(), ListingError> {
+        let (id, stop) = (record.record_id.0, record.times.stop.nanos());
+        let body = WireRecord::from(record).encode();
         self.0
             .prepare_cached("INSERT INTO record (id, stop, body) VALUES (?1, ?2, ?3)")?
             .execute(params![id, stop, body])?;
@@ -115,5 +134,74 @@ impl Disk {
             print(&record)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ch1::samples;
+
+    /// A session whose id and stop come from these numbers.
+    fn record(id: u8, revision: u32, stop: i64) -> Arc<StopRecord> {
+        let mut record = samples::full();
+        record.record_id = RecordId([id; 16]);
+        record.revision = revision;
+        record.times.stop = samples::at(stop);
+        Arc::new(record)
+    }
+
+    fn listed(limit: usize, records: &[Arc<StopRecord>]) -> (Vec<Vec<u8>>, bool) {
+        let mut listing = Listing::with_limit(limit);
+        records.iter().for_each(|record| listing.add(record).unwrap());
+        let on_disk = listing.disk.is_some();
+        let mut out = Vec::new();
+        let print = |record: &WireRecord| {
+            out.push(record.encode());
+            Ok::<_, ListingError>(())
+        };
+        listing.each(print).unwrap();
+        (out, on_disk)
+    }
+
+    fn encoded(records: &[Arc<StopRecord>]) -> Vec<Vec<u8>> {
+        records.iter().map(|record| WireRecord::from(&**record).encode()).collect()
+    }
+
+    #[test]
+    fn the_disk_gives_the_same_as_memory_whenever_it_is_gone_to() {
+        // Out of order, equal stops, a revision of each age, a withdrawal's later stop, the id of a session used again.
+        let mut records: Vec<_> = (0..40).rev().map(|n| record(n, 1, i64::from(n / 3))).collect();
+        records.push(record(5, 2, 90));
+        records.push(record(7, 1, 50));
+        records.push(record(7, 2, 51));
+        records.push(record(200, 3, 4));
+        records.extend((0..40).map(|n| record(n, 4, i64::from(40 - n))));
+        let (memory, on_disk) = listed(usize::MAX, &records);
+        assert!(!on_disk);
+        assert_eq!(memory.len(), 42);
+        let each = Report::Record(Arc::clone(&records[0])).bytes();
+        for before in [0, 1, 20, 40, 43, 60] {
+            let (disk, on_disk) = listed(each * before, &records);
+            assert!(on_disk && disk == memory, "to disk after {before}");
+        }
+    }
+
+    #[test]
+    fn the_order_is_stop_time_then_record_id() {
+        let records = [record(9, 1, 5), record(2, 1, 7), record(3, 1, 5), record(1, 1, 6)];
+        let wanted = [2, 0, 3, 1].map(|at: usize| Arc::clone(&records[at]));
+        for limit in [usize::MAX, 0] {
+            assert!(listed(limit, &records).0 == encoded(&wanted), "at most {limit} bytes in memory");
+        }
+    }
+
+    #[test]
+    fn a_revision_replaces_and_a_first_revision_never_does() {
+        let records = [record(1, 1, 5), record(1, 1, 9), record(1, 2, 8)];
+        let wanted = [0, 2].map(|at: usize| Arc::clone(&records[at]));
+        for limit in [usize::MAX, 0] {
+            assert!(listed(limit, &records).0 == encoded(&wanted), "at most {limit} bytes in memory");
+        }
     }
 }

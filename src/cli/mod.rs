@@ -41,6 +41,8 @@ pub enum Ending {
     Complete = 0,
     /// Something failed; a line has said what.
     Failed = 1,
+    /// The command line can't be carried out; a line has said why.
+    Usage = 2,
     /// The input was damaged, and what could be read was delivered; a line has said where.
     Damaged = 3,
 }

@@ -1,16 +1,18 @@
 //! The options about charging, shared by every command that runs a probe.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
 
-use crate::charging::{ImServer, Options, OrphanBye};
+use crate::charging::{ImServer, Options, OrphanBye, Servers};
 
 /// What is charged, and how.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Charging")]
 pub(super) struct ChargingArgs {
-    /// An IM Server; with one, only its hops count, and sessions that never touch one are not charged. Repeatable
+    /// An IM Server; with one, only its hops count, and sessions that never touch one are not charged. Repeatable.
+    /// Leave the port out where the server opens TCP connections itself: they come from any port
     #[arg(long, value_name = "[NAME=]ADDR[/PREFIX][:PORT]")]
     im_server: Vec<ImServer>,
 
@@ -57,8 +59,19 @@ enum OnlyArg {
 
 impl ChargingArgs {
     /// The options of the core.
-    pub(super) fn options(&self) -> Options {
-        Options {
+    ///
+    /// # Errors
+    /// A line that says which of them can't be.
+    pub(super) fn options(&self) -> Result<Options, String> {
+        let names: BTreeSet<&str> = self.im_server.iter().map(|server| &*server.name).collect();
+        if names.len() > Servers::MAX_NAMES {
+            return Err(format!(
+                "--im-server: {} names; at most {} can be told apart",
+                names.len(),
+                Servers::MAX_NAMES
+            ));
+        }
+        Ok(Options {
             reorder: self.reorder,
             orphan_bye: match self.orphan_bye {
                 OrphanByeArg::Answered => OrphanBye::Answered,
@@ -71,7 +84,7 @@ impl ChargingArgs {
             one_charging_session: self.one_charging_session,
             correlation_header: self.correlation_header.clone(),
             ..Options::default()
-        }
+        })
     }
 }
 

@@ -13,6 +13,13 @@ use crate::time::Timestamp;
 
 /// List, filter and export what the Enabler holds, by stop time
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  tolltap records --store records.sqlite
+  tolltap records --store records.sqlite --from 2026-11-23T20:00:00Z --to 2026-11-23T21:00:00Z
+  tolltap records --store records.sqlite --party alice@ --terminated-by im-server
+  tolltap records --store records.sqlite --from 2026-11-23 --format csv > monday.csv
+
+Exit status: 0 all listed, 1 something failed, 2 wrong usage.")]
 pub struct RecordsArgs {
     /// The Enabler's store; it may be in use
     #[arg(long, value_name = "PATH")]
@@ -83,6 +90,8 @@ enum TriggerArg {
 pub enum RecordsError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("store {}: there is no such file; name the --store of an Enabler or of a replay", .0.display())]
+    Missing(PathBuf),
     #[error("store: {0}")]
     Read(String),
     #[error("cannot write: {0}")]
@@ -94,6 +103,10 @@ pub enum RecordsError {
 /// # Errors
 /// When there is no such store, or the output cannot be written; a reader that went away is no error.
 pub fn run(args: &RecordsArgs, out: impl Write) -> Result<(), RecordsError> {
+    // The database would say only that it cannot open it.
+    if !args.store.exists() {
+        return Err(RecordsError::Missing(args.store.clone()));
+    }
     let store = Store::open_to_read(&args.store)?;
     let mut writer = match RecordWriter::new(args.format, BufWriter::new(out)) {
         Ok(writer) => writer,

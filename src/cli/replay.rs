@@ -3,9 +3,10 @@
 use core::net::{Ipv4Addr, SocketAddr};
 use core::ops::ControlFlow;
 use core::time::Duration;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use clap::Args;
 use tempfile::TempDir;
@@ -16,9 +17,9 @@ use super::options::{ChargingArgs, duration};
 use super::{Ending, complain};
 use crate::capture::{CaptureError, CaptureFiles};
 use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
-use crate::charging::StopRecord;
+use crate::charging::{Options, StopRecord};
 use crate::enabler::{Durability, Enabler, EnablerError};
-use crate::outbox::{Gap, GapCause, Limits, Outbox, Report};
+use crate::outbox::{Gap, GapCause, Limits, Outbox, Refused, Report};
 use crate::pipeline::{self, Receiver};
 use crate::probe::{Loss, Note, Probe};
 use crate::telemetry::{Progress, Summary, log};
@@ -28,7 +29,7 @@ use crate::telemetry::{Progress, Summary, log};
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   tolltap replay trunk.pcapng
-  tolltap replay --im-server im=192.0.2.10:5060 --format json monday.pcap.gz tuesday.pcap.gz > records.jsonl
+  tolltap replay --im-server 192.0.2.10 --format csv monday.pcap.gz tuesday.pcap.gz > week.csv
   tcpdump -i tap0 -w - | tolltap replay - --enabler http://charging.example.net:50051
 
 Exit status: 0 all read and every record acknowledged, 1 something failed, 2 wrong usage, 3 the input was damaged and what could be read was delivered.")]
@@ -94,7 +95,14 @@ enum ReplayError {
 
 /// Replays, prints, and says how it ended.
 pub fn run(args: &ReplayArgs, out: impl Write) -> Ending {
-    match replay(args, out) {
+    let options = match args.charging.options() {
+        Ok(options) => options,
+        Err(error) => {
+            complain(&error);
+            return Ending::Usage;
+        }
+    };
+    match replay(args, options, out) {
         Ok(ending) => ending,
         Err(error) => {
             complain(&error);
@@ -103,7 +111,7 @@ pub fn run(args: &ReplayArgs, out: impl Write) -> Ending {
     }
 }
 
-fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
+fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Ending, ReplayError> {
     let mut files = CaptureFiles::open(&args.files)?;
     let embedded = match &args.ch1.enabler {
         Some(_) => None,
@@ -117,12 +125,14 @@ fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
     let outbox = Arc::new(Outbox::new(Limits::default()));
     let options = ClientOptions {
         probe_id: args.ch1.probe_id.clone(),
+        // Gap notices are numbered from each start anew; records have ids of their own.
+        origin_state_id: since_the_epoch(),
         give_up_after: Some(args.ch1.give_up_after),
         ..ClientOptions::default()
     };
     let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;
 
-    let mut probe = Probe::new(args.charging.options());
+    let mut probe = Probe::new(charging);
     let mut desk = Desk {
         outbox: &outbox,
         listing: Listing::default(),
@@ -133,12 +143,16 @@ fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
     };
     // A receiver that breaks off has said why, or the client will.
     let _ = pipeline::replay(&mut files, &mut probe, &mut desk);
-    let Desk { listing, fault, gaps, progress, .. } = desk;
+    let Desk { listing, fault, gaps, mut progress, .. } = desk;
     if let Some(fault) = fault {
         return Err(fault.into());
     }
     // Printing goes on while the last records are acknowledged.
     outbox.close();
+    // A bar among the records would be wiped away together with some of them.
+    if io::stdout().is_terminal() {
+        progress.finish();
+    }
     progress.waiting();
     let printed = print(listing, args.format, out);
     let delivered = client.finish();
@@ -161,8 +175,10 @@ fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
             rejected: acknowledgements.rejected,
             unacknowledged,
             gaps,
+            damaged_files: files.damages().len() as u64,
         };
-        let _ = write!(io::stderr(), "{summary}");
+        let apart = if io::stdout().is_terminal() { "\n" } else { "" };
+        let _ = write!(io::stderr(), "{apart}{summary}");
     }
     for damage in files.damages() {
         complain(damage);
@@ -173,6 +189,12 @@ fn replay(args: &ReplayArgs, out: impl Write) -> Result<Ending, ReplayError> {
         embedded.stop()?;
     }
     Ok(if files.damages().is_empty() { Ending::Complete } else { Ending::Damaged })
+}
+
+/// Nanoseconds of the wall clock: it tells starts of the probe apart, and decides nothing about a session.
+fn since_the_epoch() -> u64 {
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Writes the records in order. A reader that went away is no failure.
@@ -232,10 +254,14 @@ struct Desk<'a> {
 impl Desk<'_> {
     /// Waits while the outbox is full: a replay can, and so never drops. It is closed only once the client gave up.
     fn send(&self, report: Report) -> ControlFlow<()> {
-        match self.outbox.push(report) {
-            Ok(_) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
+        let sent = match self.outbox.try_push(report) {
+            Err(Refused::Full(report)) => {
+                tracing::info!("reading waits: as many records as may wait are without an answer");
+                self.outbox.push(report)
+            }
+            sent => sent,
+        };
+        if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Probe {
     ledger: Ledger,
     notes: VecDeque<Note>,
     counts: Counts,
+    /// What the tap and the ledger had dropped when it was last looked at.
+    evicted: u64,
     evicted_sessions: u64,
 }
 
@@ -53,6 +55,7 @@ impl Probe {
             ledger: Ledger::new(options),
             notes: VecDeque::new(),
             counts: Counts::default(),
+            evicted: 0,
             evicted_sessions: 0,
         }
     }
@@ -130,6 +133,11 @@ impl Probe {
             self.ledger.advance(now);
         }
         self.tap.frame(reading.time, now, frame, &mut self.ledger);
+        let evicted = self.tap.evicted();
+        if evicted != self.evicted {
+            self.ledger.lost(Lost::State, now, now, evicted - self.evicted);
+            self.evicted = evicted;
+        }
     }
 
     fn loss(&mut self, loss: &Loss) {

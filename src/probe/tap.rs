@@ -72,6 +72,11 @@ impl Tap {
         streams.finish(&mut |delivery| deliver(sip, frame, delivery, sink));
     }
 
+    /// State that was dropped at a bound so far: fragments, conversations, stream buffers.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.peeler.counts().fragments.evicted + self.streams.evicted()
+    }
+
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
         [self.peeler.next_expiry(), self.streams.next_timeout()].into_iter().flatten().min()
     }

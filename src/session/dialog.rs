@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ending::Ending;
-use crate::charging::{Block, Confirmation, Fact, Party, Point};
+use crate::charging::{Block, Confirmation, Fact, Packer, Party, Point, ServiceKind};
 use crate::time::Timestamp;
 
 /// Place of a dialog in its table.
@@ -215,8 +215,54 @@ impl Dialog {
         [self.answer, self.ack, self.invite].into_iter().find_map(Moment::get).unwrap_or(self.joined)
     }
 
+    /// Whether this session was told to have ended before that time.
+    pub(super) fn ended_before(&self, time: Timestamp) -> bool {
+        let told = self.ending.as_ref().and_then(|ending| ending.told.as_ref());
+        told.is_some_and(|told| told.stop < time)
+    }
+
+    /// It turns out which side sent the INVITE: its tag becomes the first.
+    pub(super) fn set_caller(&mut self, caller: Side, packer: &mut Packer) {
+        if caller == Side::Second {
+            self.swap_sides(packer);
+        }
+        self.marks.set(Marks::CALLER_KNOWN);
+    }
+
+    pub(super) fn swap_sides(&mut self, packer: &mut Packer) {
+        let (call_id, first, second) = self.key();
+        let Some(second) = second else { return };
+        packer.clear().push(Fact::CallId, call_id).push(Fact::FirstTag, second).push(Fact::SecondTag, first);
+        packer.copy(&self.block, |fact| fact > Fact::SecondTag);
+        self.block = packer.pack();
+        self.highest_cseq.swap(0, 1);
+        let (first, second) = (self.was_heard(Side::First), self.was_heard(Side::Second));
+        self.marks.clear(Marks::FIRST_HEARD);
+        self.marks.clear(Marks::SECOND_HEARD);
+        if first {
+            self.marks.set(Marks::SECOND_HEARD);
+        }
+        if second {
+            self.marks.set(Marks::FIRST_HEARD);
+        }
+        if let Some(ending) = self.ending.as_deref_mut() {
+            ending.swap_sides();
+        }
+    }
+
     pub(crate) fn ending(&mut self) -> &mut Ending {
         self.ending.get_or_insert_default()
+    }
+}
+
+/// The service a dialog is charged as (rule 16).
+pub(super) fn service_kind(dialog: &Dialog) -> ServiceKind {
+    if dialog.marks.has(Marks::MESSAGING) {
+        ServiceKind::InstantMessaging
+    } else if dialog.marks.has(Marks::MEDIA) {
+        ServiceKind::Other
+    } else {
+        ServiceKind::Unknown
     }
 }
 

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::dialog::service_kind;
 use super::dialog::{Dialog, Marks, Moment, Side};
-use super::sessions::service_kind;
 use crate::charging::{Confirmation, Crossing, Options, OrphanBye, Party, Role, ServiceKind, Trigger, cause};
 
 use crate::time::Timestamp;

@@ -1,18 +1,25 @@
 //! Dialogs, forks, timers, tombstones: when a session began and when it ended.
 
+mod ack;
+mod answer;
+mod branch;
+mod bye;
 mod counts;
+mod crossed;
 mod deadline;
 mod dialog;
 mod ending;
 mod image;
+mod in_dialog;
+mod invite;
 mod legs;
 mod losses;
 mod report;
-mod request;
-mod response;
 mod sessions;
 mod status;
 mod table;
+mod tell;
+mod timer;
 
 pub use counts::SessionCounts;
 pub use image::{Change, NotRestored};

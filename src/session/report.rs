@@ -1,9 +1,9 @@
 //! From what is known of a dialog to the StopRecord that leaves.
 
+use super::dialog::service_kind;
 use super::dialog::{Dialog, Marks, Side};
 use super::ending::{Conclusion, Ending};
 use super::losses::Toll;
-use super::sessions::service_kind;
 use crate::charging::{
     End, Evidence, Identity, Leg, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, correlation, network,
     parties, service,

@@ -74,6 +74,12 @@ impl Streams {
         self.sctp.finish(&mut self.shared, self.now, deliver);
     }
 
+    /// Conversations and buffers dropped at a bound so far.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.shared.counts.evicted + self.shared.counts.buffers_dropped
+    }
+
     /// When [`Streams::tick`] next has something to do.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Timestamp> {

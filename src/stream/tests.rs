@@ -276,6 +276,19 @@ fn an_earlier_segment_that_comes_late_is_still_read() {
 }
 
 #[test]
+fn a_media_line_cut_before_its_msrp_is_not_taken_for_msrp() {
+    let text = message(1, b"v=0\r\nm=message 2855 TCP/MSRP *\r\na=path:msrp://192.0.2.1:2855/s;tcp\r\n");
+    let cut = text.windows(6).position(|part| part == b"MSRP *").expect("it is there");
+    let mut tap = Tap::new();
+    tap.see(data(1 + cut as u32, &text[cut..]));
+    tap.see(data(1, &text[..cut]));
+    assert_eq!(tap.texts(), [&text]);
+    let mut other = Tap::new();
+    other.see(data(1, b"MSRP a786hjs2 SEND\r\nTo-Path: msrp://192.0.2.1:2855/s;tcp\r\n"));
+    assert_eq!(other.streams.counts().conversations, 0);
+}
+
+#[test]
 fn what_came_before_the_join_is_old_when_the_join_is() {
     let messages = [message(1, b""), message(2, b"x")];
     let second = 1 + messages[0].len() as u32;

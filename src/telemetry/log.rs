@@ -2,6 +2,9 @@
 
 use clap::{Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 use crate::probe::Note;
 
@@ -31,12 +34,15 @@ pub fn start(args: &LogArgs) {
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
-    // A log that was started before, by an embedding program, stays.
-    let _ = match args.log {
-        LogFormat::Text => log.with_ansi(false).try_init(),
-        LogFormat::Json => log.json().try_init(),
+    // Of the libraries, warnings alone: every HTTP/2 frame is news to nobody.
+    let filter = Targets::new().with_target("tolltap", level).with_default(LevelFilter::WARN);
+    let log = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let log = match args.log {
+        LogFormat::Text => log.with_ansi(false).boxed(),
+        LogFormat::Json => log.json().boxed(),
     };
+    // A log that was started before, by an embedding program, stays.
+    let _ = tracing_subscriber::registry().with(log.with_filter(filter)).try_init();
 }
 
 /// Logs an anomaly of the input.

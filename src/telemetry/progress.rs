@@ -46,9 +46,9 @@ impl Progress {
         }
     }
 
-    /// Takes the bar off the screen.
-    pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
+    /// Takes the bar off the screen, for good: what is cleared later would clear the lines written since.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }

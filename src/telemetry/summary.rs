@@ -15,6 +15,8 @@ pub struct Summary {
     pub unacknowledged: u64,
     /// Gap notices among what was to be acknowledged.
     pub gaps: u64,
+    /// Files that could not be read to their end.
+    pub damaged_files: u64,
 }
 
 /// A line of the summary: a label, a total, and its parts where they are not zero.
@@ -80,8 +82,9 @@ impl Summary {
             ),
             line(
                 "damaged or lost",
-                packet.damaged + packet.cut + stream.gaps + self.counts.frames_lost,
+                packet.damaged + packet.cut + stream.gaps + self.counts.frames_lost + self.damaged_files,
                 &[
+                    ("files damaged", self.damaged_files),
                     ("undecodable", packet.damaged),
                     ("cut short", packet.cut),
                     ("stream gaps", stream.gaps),
@@ -152,6 +155,13 @@ impl Summary {
                 ],
             ),
         ]);
+        if self.counts.clock_steps + self.counts.clock_gaps > 0 {
+            lines.push(line(
+                "clock",
+                self.counts.clock_steps + self.counts.clock_gaps,
+                &[("stepped back", self.counts.clock_steps), ("jumped forward", self.counts.clock_gaps)],
+            ));
+        }
         if session.revisions > 0 {
             lines.push(line("revisions", session.revisions, &[("withdrawn", session.withdrawn)]));
         }

@@ -104,6 +104,18 @@ fn corrupt_compressed_data_gives_what_is_before_it() {
 }
 
 #[test]
+fn a_corrupt_zstd_block_header_takes_nothing_of_the_block_before() {
+    // RFC 8878 §3.1.1: magic, a frame header of two bytes, a raw block, and a header of the reserved block type.
+    let plain = small_pcap();
+    let header = |size: usize, kind: u32| ((size as u32) << 3 | kind << 1).to_le_bytes()[..3].to_vec();
+    let start = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x38].to_vec();
+    let stored = [start, header(plain.len(), 0), plain, header(1, 3), vec![0; 40]].concat();
+    let reading = read(stored);
+    assert_eq!(reading.frames.len(), 3);
+    assert_eq!(reading.damages.len(), 1);
+}
+
+#[test]
 fn a_wrong_checksum_is_told_after_the_last_frame() {
     let plain = small_pcap();
     for (name, mut stored, from_end) in [("gzip", gzip(&plain), 8), ("zstd", zstd(&plain), 4)] {

@@ -1,0 +1,177 @@
+//! The responses to an INVITE.
+
+use super::crossed::Crossed;
+use super::dialog::{Marks, Place, Side};
+use super::sessions::Sessions;
+use crate::charging::{Confirmation, Fact, gather_answer};
+
+impl Sessions {
+    /// A response to an INVITE, initial or inside the dialog.
+    pub(super) fn invite_response(&mut self, at: &Crossed<'_>, status: u16) {
+        match status {
+            100..=199 => self.provisional(at, status),
+            200..=299 => self.invite_accepted(at),
+            _ => self.invite_failed(at, status),
+        }
+    }
+
+    fn provisional(&mut self, at: &Crossed<'_>, status: u16) {
+        let found = self.find(at).map(|(place, side)| (place, side.other()));
+        let attempt = self.attempt(at, at.message.from_tag());
+        for (place, side) in found.into_iter().chain(attempt.map(|place| (place, Side::Second))) {
+            let Some(dialog) = self.table.get_mut(place) else { continue };
+            dialog.heard(side, at.time);
+            // 100 is of the next hop alone; 101 to 199 are what the callee, or someone for it, has to say.
+            if status > 100 {
+                dialog.marks.set(Marks::PROVISIONAL);
+            }
+        }
+        if found.is_none() && attempt.is_none() && status > 100 && !at.message.to_tag().is_empty() {
+            self.ringing_without_invite(at);
+            return;
+        }
+        // The SDP answer may stand in a reliable 1xx (RFC 3262 §5), and the 2xx then has none.
+        let place = found.map(|found| found.0).or(attempt);
+        if let Some(place) = place.filter(|_| !at.message.body().is_empty()) {
+            self.note_media(place, at);
+        }
+    }
+
+    /// A 1xx that came before its INVITE, or whose INVITE was missed: what it says is kept for whatever follows.
+    fn ringing_without_invite(&mut self, at: &Crossed<'_>) {
+        if self.sibling(at, at.message.from_tag()).is_some() {
+            return;
+        }
+        let cseq = at.message.cseq().number;
+        let place = self.adopt(at, Side::Second);
+        if let Some(dialog) = self.table.get_mut(place) {
+            dialog.marks.set(Marks::CALLER_KNOWN);
+            dialog.marks.set(Marks::PROVISIONAL);
+            dialog.invite_cseq = Some(cseq);
+            dialog.highest_cseq = [cseq, 0];
+        }
+        self.schedule(place, self.clock());
+    }
+
+    fn invite_accepted(&mut self, at: &Crossed<'_>) {
+        let message = at.message;
+        let cseq = message.cseq().number;
+        let attempt = self.attempt(at, message.from_tag());
+        if let Some((place, caller)) = self.find(at) {
+            if let Some(attempt) = attempt.and_then(|place| self.table.get_mut(place)) {
+                attempt.marks.set(Marks::ANSWERED);
+            }
+            self.answered(place, caller, at);
+            return;
+        }
+        let known = attempt.or_else(|| self.sibling(at, message.from_tag()));
+        let place = match known.and_then(|place| Some((place, self.table.get(place)?))) {
+            Some((place, dialog)) if dialog.invite_cseq.is_some_and(|known| known < cseq) => {
+                // An INVITE that was not seen: the attempt once more, if it had failed before; else a re-INVITE.
+                let again = dialog.marks.has(Marks::FAILED);
+                let place = self.branch(place, at, message.to_tag());
+                if !again {
+                    self.confirm(place, Confirmation::InDialogRequest);
+                    self.succeeded_in_dialog(place, at);
+                    return;
+                }
+                if let Some(dialog) = self.table.get_mut(place) {
+                    dialog.invite_cseq = Some(cseq);
+                }
+                place
+            }
+            Some((place, _)) => self.branch(place, at, message.to_tag()),
+            None if let Some((place, Side::Second)) = self.known_side(at) => {
+                // The callee's re-INVITE was not seen, nor the 2xx before it.
+                let place = self.branch(place, at, message.from_tag());
+                self.confirm(place, Confirmation::InDialogRequest);
+                self.answered(place, Side::Second, at);
+                return;
+            }
+            None => {
+                // Rule 12: its INVITE was missed. Whom the 2xx answers sent the INVITE.
+                let place = self.adopt(at, Side::Second);
+                if let Some(dialog) = self.table.get_mut(place) {
+                    dialog.marks.set(Marks::CALLER_KNOWN);
+                    dialog.invite_cseq = Some(cseq);
+                    dialog.highest_cseq = [cseq, 0];
+                }
+                place
+            }
+        };
+        self.answered(place, Side::First, at);
+    }
+
+    /// A 2xx to an INVITE of a dialog; `inviter` sent the INVITE.
+    fn answered(&mut self, place: Place, inviter: Side, at: &Crossed<'_>) {
+        let message = at.message;
+        let cseq = message.cseq().number;
+        let Some(dialog) = self.table.get_mut(place) else { return };
+        dialog.heard(inviter.other(), at.time);
+        dialog.last_good = dialog.last_good.max(at.time);
+
+        // A dialog known from later traffic: what was sent before that, on the caller's behalf, answered the INVITE.
+        let is_first = dialog.invite_cseq.is_none() && at.time <= dialog.joined;
+        if is_first {
+            dialog.set_caller(inviter, &mut self.packer);
+            dialog.invite_cseq = Some(cseq);
+        }
+        let initial = dialog.invite_cseq == Some(cseq) && (inviter == Side::First || is_first);
+        if initial {
+            let first_sight = !dialog.answer.is_some();
+            dialog.answer.at(at.time);
+            if first_sight {
+                // With an offer in the INVITE the 2xx answers it; without, the 2xx is the offer and the ACK the answer.
+                let answers = dialog.marks.has(Marks::OFFER) || !dialog.marks.has(Marks::INVITE);
+                let new_media = answers && !message.body().is_empty() && message.sdp().is_some();
+                let packer = self.packer.clear();
+                packer.copy(&dialog.block, |fact| fact != Fact::InviteHop && !(new_media && fact == Fact::Media));
+                let header = self.options.correlation_header.as_deref();
+                let gathered = gather_answer(packer, message, answers, header);
+                dialog.block = packer.pack();
+                if gathered.sdp {
+                    dialog.marks.set(Marks::MEDIA);
+                }
+                if gathered.messaging {
+                    dialog.marks.set(Marks::MESSAGING);
+                }
+                self.remember_leg(place);
+            }
+            self.note_session_timer(place, at);
+            self.confirm(place, Confirmation::Answer);
+            self.settle(place, self.clock());
+        } else {
+            // Rule 6: whichever INVITE it answers, there was a 2xx.
+            self.confirm(place, Confirmation::InDialogRequest);
+            self.succeeded_in_dialog(place, at);
+        }
+    }
+
+    /// A final failure of an INVITE.
+    fn invite_failed(&mut self, at: &Crossed<'_>, status: u16) {
+        let cseq = at.message.cseq().number;
+        if let Some((place, inviter)) = self.find(at)
+            && let Some(dialog) = self.table.get_mut(place)
+            && (dialog.is_confirmed() && !(inviter == Side::First && dialog.invite_cseq == Some(cseq))
+                || dialog.caller_known() && inviter == Side::Second)
+        {
+            // Rule 6: an INVITE of the callee follows a 2xx, and its failure undoes nothing.
+            self.confirm(place, Confirmation::InDialogRequest);
+            self.failed_in_dialog(place, inviter, at, status);
+            return;
+        }
+        for place in [self.attempt(at, at.message.from_tag()), self.find(at).map(|found| found.0)].into_iter().flatten()
+        {
+            if let Some(dialog) = self.table.get_mut(place)
+                && dialog.invite_cseq == Some(cseq)
+            {
+                dialog.heard(Side::Second, at.time);
+                dialog.marks.set(Marks::FAILED);
+                dialog.status = status;
+                if dialog.ending.is_some() {
+                    self.settle(place, self.clock());
+                }
+            }
+        }
+    }
+}

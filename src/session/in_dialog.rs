@@ -1,0 +1,173 @@
+//! Every other request inside a dialog, and its answer: the session goes on, or does not.
+
+use super::crossed::Crossed;
+use super::dialog::{Marks, Place, Side};
+use super::ending::{Failure, TRANSACTION};
+use super::sessions::Sessions;
+use super::status::ends_dialog;
+use crate::charging::{Confirmation, Fact, gather_media};
+use crate::sip::{Header, Method, SessionExpires};
+
+impl Sessions {
+    /// Any other request, inside a dialog if it has a To-tag.
+    pub(super) fn request_in_dialog(&mut self, at: &Crossed<'_>, method: Method<'_>) {
+        let message = at.message;
+        // Rule 6: these only follow a 2xx. UPDATE and PRACK may come before it.
+        let confirms = matches!(method, Method::Invite | Method::Info | Method::Message);
+        if let Some((place, side)) = self.find(at) {
+            let Some(dialog) = self.table.get_mut(place) else { return };
+            dialog.heard(side, at.time);
+            dialog.marks.set(Marks::IN_DIALOG);
+            let highest = &mut dialog.highest_cseq[side.index()];
+            *highest = (*highest).max(message.cseq().number);
+            if confirms {
+                self.confirm(place, Confirmation::InDialogRequest);
+            }
+            self.settle(place, self.clock());
+            return;
+        }
+        if message.to_tag().is_empty() {
+            self.counts.outside_dialogs += 1;
+            return;
+        }
+        let known = self.known_side(at);
+        let (place, side) = match known {
+            Some(_) if !confirms => return,
+            Some((place, side)) => {
+                let other = if side == Side::First { message.to_tag() } else { message.from_tag() };
+                (self.branch(place, at, other), side)
+            }
+            // Rule 7: a page-mode MESSAGE may carry the To-tag of an earlier answer, and is no session for that.
+            None if confirms && method != Method::Message => (self.adopt(at, Side::First), Side::First),
+            None => return,
+        };
+        if let Some(dialog) = self.table.get_mut(place) {
+            dialog.heard(side, at.time);
+            dialog.marks.set(Marks::IN_DIALOG);
+            dialog.highest_cseq[side.index()] = message.cseq().number;
+        }
+        self.confirm(place, Confirmation::InDialogRequest);
+        self.settle(place, self.clock());
+    }
+
+    /// A response to any other request inside a dialog.
+    pub(super) fn response_in_dialog(&mut self, at: &Crossed<'_>, method: Method<'_>, status: u16) {
+        let ends = matches!(method, Method::Update | Method::Info | Method::Message);
+        if let Some((place, requester)) = self.find(at) {
+            let Some(dialog) = self.table.get_mut(place) else { return };
+            dialog.heard(requester.other(), at.time);
+            match status {
+                100..=199 => {}
+                200..=299 => {
+                    // UPDATE may come before the 2xx: it shows a session only where nothing was seen of its beginning.
+                    let early = dialog.marks.has(Marks::INVITE) || dialog.marks.has(Marks::PROVISIONAL);
+                    if method == Method::Info || method == Method::Update && !early {
+                        self.confirm(place, Confirmation::InDialogRequest);
+                    }
+                    self.succeeded_in_dialog(place, at);
+                }
+                _ if ends => self.failed_in_dialog(place, requester, at, status),
+                _ => {}
+            }
+            return;
+        }
+        // Rule 12: later traffic of a dialog whose beginning was missed. A 2xx to MESSAGE has a To-tag outside of dialogs
+        // too, and shows nothing.
+        let shows_session = matches!(method, Method::Update | Method::Info) && (200..300).contains(&status);
+        if !shows_session {
+            return;
+        }
+        let place = match self.known_side(at) {
+            Some(_) if method == Method::Update => return,
+            Some((place, Side::First)) => self.branch(place, at, at.message.to_tag()),
+            Some((place, Side::Second)) => self.branch(place, at, at.message.from_tag()),
+            None => {
+                let place = self.adopt(at, Side::First);
+                if let Some(dialog) = self.table.get_mut(place) {
+                    dialog.marks.clear(Marks::FIRST_HEARD);
+                    dialog.heard(Side::Second, at.time);
+                }
+                place
+            }
+        };
+        self.confirm(place, Confirmation::InDialogRequest);
+        self.succeeded_in_dialog(place, at);
+    }
+
+    /// A 2xx to a request inside the dialog: the session goes on.
+    pub(super) fn succeeded_in_dialog(&mut self, place: Place, at: &Crossed<'_>) {
+        let method = at.message.cseq().method;
+        let Some(dialog) = self.table.get_mut(place) else { return };
+        dialog.marks.set(Marks::IN_DIALOG);
+        dialog.last_good = dialog.last_good.max(at.time);
+        // RFC 5057 §4: a subscription, also that of a REFER, lives on in the dialog when the session has ended.
+        if matches!(method, Method::Notify | Method::Subscribe) {
+            return;
+        }
+        dialog.went_on = dialog.went_on.max(at.time);
+        if let Some(ending) = dialog.ending.as_deref_mut() {
+            if ending.failure.is_some_and(|failure| failure.time < at.time) {
+                ending.failure = None;
+            }
+            // A BYE on another hop that the server would have had by now: it was not for this server, or was turned away.
+            if ending.elsewhere.is_some_and(|(_, time)| time.plus(TRANSACTION) <= at.time) {
+                ending.elsewhere = None;
+            }
+            if ending.inferred.is_some_and(|inferred| inferred.stop < at.time) {
+                ending.inferred = None;
+            }
+        }
+        dialog.void_challenged(at.time);
+        if matches!(method, Method::Invite | Method::Update) {
+            self.note_session_timer(place, at);
+        }
+        if matches!(method, Method::Invite | Method::Update | Method::Prack) && !at.message.body().is_empty() {
+            self.note_media(place, at);
+        }
+        self.settle(place, self.clock());
+    }
+
+    /// A request inside the dialog failed (rule 13).
+    pub(super) fn failed_in_dialog(&mut self, place: Place, requester: Side, at: &Crossed<'_>, status: u16) {
+        let Some(dialog) = self.table.get_mut(place) else { return };
+        dialog.heard(requester.other(), at.time);
+        if ends_dialog(status) && dialog.knows_only_requests() {
+            // Rule 6: what can only follow a 2xx was told that there is none. So there is nothing to end.
+            dialog.confirmed_by = Confirmation::None;
+            dialog.marks.set(Marks::FAILED);
+        } else if ends_dialog(status) && dialog.is_confirmed() {
+            let last_good = dialog.last_good;
+            let failure = &mut dialog.ending().failure;
+            if failure.is_none_or(|seen| at.time < seen.time) {
+                *failure = Some(Failure { time: at.time, status, last_good });
+            }
+        }
+        self.settle(place, self.clock());
+    }
+
+    /// RFC 4028: the interval is the one in the latest 2xx, and a 2xx without one turns the timer off.
+    pub(super) fn note_session_timer(&mut self, place: Place, at: &Crossed<'_>) {
+        let Some(dialog) = self.table.get_mut(place) else { return };
+        if at.time < dialog.refreshed {
+            return;
+        }
+        dialog.refreshed = at.time;
+        let expires = at.message.first(Header::SessionExpires).and_then(|value| SessionExpires::read(value.raw()));
+        dialog.session_expires = expires.map_or(0, |expires| expires.seconds);
+    }
+
+    /// Keeps the media of an answered session description.
+    pub(super) fn note_media(&mut self, place: Place, at: &Crossed<'_>) {
+        let Some(dialog) = self.table.get_mut(place) else { return };
+        let packer = self.packer.clear().copy(&dialog.block, |fact| fact != Fact::Media);
+        let gathered = gather_media(packer, at.message);
+        if !gathered.sdp || packer.is(&dialog.block) {
+            return;
+        }
+        dialog.block = packer.pack();
+        dialog.marks.set(Marks::MEDIA);
+        if gathered.messaging {
+            dialog.marks.set(Marks::MESSAGING);
+        }
+    }
+}

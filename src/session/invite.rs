@@ -1,0 +1,169 @@
+//! An initial INVITE: the start of an attempt.
+
+use super::ack::hop_and_branch;
+use super::crossed::Crossed;
+use super::dialog::{Dialog, Marks, Moment, Place, Side};
+use super::sessions::Sessions;
+use crate::charging::{Crossing, Fact, gather_invite};
+use crate::sip::Method;
+
+/// Hops kept of one INVITE, to tell the ACK of a failure from that of a 2xx. On a further hop an ACK confirms nothing.
+const MAX_HOPS: usize = 8;
+
+impl Sessions {
+    /// An INVITE without To-tag: the start of an attempt, a copy of it, or it once more with credentials.
+    pub(super) fn initial_invite(&mut self, at: &Crossed<'_>) {
+        let (call_id, from, cseq) = (at.message.call_id(), at.message.from_tag(), at.message.cseq().number);
+        // A callee after RFC 2543 has no tag, and a re-INVITE to it looks like an initial one.
+        if let Some((place, _)) = self.table.dialog(at.hash, at.point, call_id, from, b"") {
+            let same = self.table.get(place).is_some_and(|dialog| dialog.invite_cseq.is_none_or(|known| known == cseq));
+            if !same {
+                self.request_in_dialog(at, Method::Invite);
+                return;
+            }
+        }
+        let mut known = false;
+        for place in self.places_of(at) {
+            let Some(dialog) = self.table.get(place) else { continue };
+            let (_, first, second) = dialog.key();
+            let is_attempt = second.is_none();
+            // Rule 4: what starts after the end of a session is another one.
+            if dialog.ended_before(at.time) {
+                continue;
+            }
+            if dialog.caller_known() && first == from {
+                match dialog.invite_cseq {
+                    Some(seen) if seen < cseq && is_attempt => self.begin_again(place, at),
+                    Some(seen) if seen > cseq && is_attempt => {}
+                    Some(seen) if seen != cseq => continue,
+                    _ => self.same_invite(place, at),
+                }
+                known = true;
+            } else if !dialog.caller_known() && (first == from || second == Some(from)) {
+                self.found_invite(place, at);
+                known = true;
+            }
+        }
+        if !known {
+            self.begin(at);
+        }
+    }
+
+    /// A new attempt.
+    fn begin(&mut self, at: &Crossed<'_>) {
+        let mut attempt = self.dialog_for(at);
+        self.pack_attempt(&mut attempt, at);
+        attempt.invite.at(at.time);
+        attempt.invite_cseq = Some(at.message.cseq().number);
+        attempt.highest_cseq[Side::First.index()] = at.message.cseq().number;
+        attempt.heard(Side::First, at.time);
+        self.counts.attempts += 1;
+        self.insert(attempt);
+    }
+
+    /// The attempt goes on with a new INVITE: credentials after 401 or 407, a longer Session-Expires after 422, another
+    /// target after 3xx. The session starts with the INVITE that is answered.
+    fn begin_again(&mut self, place: Place, at: &Crossed<'_>) {
+        let mut attempt = self.dialog_for(at);
+        self.pack_attempt(&mut attempt, at);
+        let Some(dialog) = self.table.get_mut(place) else { return };
+        dialog.block = attempt.block;
+        dialog.marks = attempt.marks;
+        dialog.invite_vias = attempt.invite_vias;
+        dialog.invite = Moment::NEVER;
+        dialog.invite.at(at.time);
+        dialog.invite_cseq = Some(at.message.cseq().number);
+        dialog.highest_cseq[Side::First.index()] = at.message.cseq().number;
+        dialog.heard(Side::First, at.time);
+    }
+
+    fn pack_attempt(&mut self, attempt: &mut Dialog, at: &Crossed<'_>) {
+        let hop = hop_and_branch(at);
+        let packer = self.packer.clear();
+        packer.push(Fact::CallId, at.message.call_id()).push(Fact::FirstTag, at.message.from_tag());
+        packer.push(Fact::InviteHop, &hop);
+        let node =
+            self.servers.node(at.hop, at.point).or_else(|| self.servers.is_empty().then_some(at.hop.destination));
+        let gathered = gather_invite(packer, at.message, node, self.options.correlation_header.as_deref());
+        attempt.block = packer.pack();
+        attempt.marks.set(Marks::CALLER_KNOWN);
+        attempt.marks.set(Marks::INVITE);
+        invite_crossed(attempt, at);
+        if gathered.sdp {
+            attempt.marks.set(Marks::OFFER);
+        }
+        if gathered.messaging {
+            attempt.marks.set(Marks::MESSAGING);
+        }
+    }
+
+    /// The INVITE of a dialog that was known without it.
+    fn found_invite(&mut self, place: Place, at: &Crossed<'_>) {
+        let Some(dialog) = self.table.get_mut(place) else { return };
+        let caller = if dialog.key().1 == at.message.from_tag() { Side::First } else { Side::Second };
+        dialog.set_caller(caller, &mut self.packer);
+        self.same_invite(place, at);
+    }
+
+    /// A copy of the INVITE of this dialog: another hop, a retransmission, or the first that the mirror delivered.
+    fn same_invite(&mut self, place: Place, at: &Crossed<'_>) {
+        let hop = hop_and_branch(at);
+        let Some(dialog) = self.table.get_mut(place) else { return };
+        dialog.invite.at(at.time);
+        dialog.heard(Side::First, at.time);
+        let first_sight = !dialog.marks.has(Marks::INVITE);
+        dialog.invite_cseq = Some(at.message.cseq().number);
+        let highest = &mut dialog.highest_cseq[Side::First.index()];
+        *highest = (*highest).max(at.message.cseq().number);
+
+        let new_hop = !dialog.is_confirmed()
+            && dialog.block.all(Fact::InviteHop).count() < MAX_HOPS
+            && !dialog.block.all(Fact::InviteHop).any(|seen| seen == hop);
+        if first_sight || new_hop {
+            dialog.marks.set(Marks::INVITE);
+            if dialog.block.all(Fact::InviteHop).any(|seen| seen.get(..4) != hop.get(..4)) {
+                dialog.marks.set(Marks::SEVERAL_HOPS);
+            }
+            invite_crossed(dialog, at);
+            let packer = self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::InviteHop);
+            if new_hop {
+                packer.push(Fact::InviteHop, &hop);
+            }
+            packer.copy(&dialog.block, |fact| fact > Fact::InviteHop);
+            let node = self.servers.node(at.hop, at.point);
+            let node = node.or_else(|| self.servers.is_empty().then_some(at.hop.destination));
+            let gathered = gather_invite(packer, at.message, node, self.options.correlation_header.as_deref());
+            dialog.block = packer.pack();
+            if gathered.sdp {
+                dialog.marks.set(Marks::OFFER);
+            }
+            if gathered.messaging {
+                dialog.marks.set(Marks::MESSAGING);
+            }
+            self.remember_leg(place);
+        }
+        if self.table.get(place).is_some_and(|dialog| dialog.ending.is_some()) {
+            self.settle(place, self.clock());
+        }
+    }
+
+    pub(super) fn cancel(&mut self, at: &Crossed<'_>) {
+        if let Some(place) = self.attempt(at, at.message.from_tag())
+            && let Some(dialog) = self.table.get_mut(place)
+            && dialog.invite_cseq == Some(at.message.cseq().number)
+        {
+            dialog.heard(Side::First, at.time);
+            dialog.marks.set(Marks::CANCELLED);
+        }
+    }
+}
+
+/// Where an INVITE was seen: which way past the server, and how far from its sender.
+fn invite_crossed(dialog: &mut Dialog, at: &Crossed<'_>) {
+    match at.crossing {
+        Crossing::Entering => dialog.marks.set(Marks::LEG_IN),
+        Crossing::Leaving => dialog.marks.set(Marks::LEG_OUT),
+        Crossing::Neither => {}
+    }
+    dialog.invite_vias = dialog.invite_vias.min(u8::try_from(at.message.via_count()).unwrap_or(u8::MAX));
+}

@@ -1,0 +1,232 @@
+//! What time does: deadlines, ends without BYE, entries that are forgotten.
+
+use core::time::Duration;
+
+use super::dialog::{Dialog, Marks, Place};
+use super::ending::{Ending, Inferred, TRANSACTION};
+use super::sessions::Sessions;
+use crate::charging::{Confirmation, Trigger, cause};
+use crate::time::Timestamp;
+
+/// Rule 4: how long an ended dialog absorbs what still arrives. A user agent on a slow access has T1 = 2 s, and 64·T1
+/// is 128 s (TS 24.229 §7.7).
+const TOMBSTONE: Duration = Duration::from_secs(128);
+
+/// How long an attempt without any answer is remembered: a client gives up after 64·T1, here with T1 = 2 s.
+const UNANSWERED: Duration = Duration::from_secs(128);
+
+/// How long a ringing attempt is remembered: timer C (RFC 3261 §16.6, over 180 s) after the latest 1xx, and 32 s for
+/// its outcome to arrive.
+const RINGING: Duration = Duration::from_secs(212);
+
+/// Fewest entries of the deadline queue that are worth a look for those that nobody waits for.
+const MIN_DEADLINES: usize = 1024;
+
+impl Sessions {
+    /// Time has passed for a dialog.
+    pub(super) fn expire(&mut self, place: Place, at: Timestamp) {
+        let Some(dialog) = self.table.get(place) else { return };
+        // As of just before: a wait that ends now is what has come up.
+        if self.deadline(dialog, at.minus(Duration::from_nanos(1))) > at {
+            self.schedule(place, at);
+            return;
+        }
+        if dialog.is_attempt() {
+            self.count_attempt(place);
+            self.forget(place);
+            return;
+        }
+        if dialog.ending.as_ref().is_some_and(|ending| ending.told.is_some()) {
+            self.forget(place);
+            return;
+        }
+        self.settle(place, at);
+        let Some(dialog) = self.table.get(place) else { return };
+        if dialog.ending.as_ref().is_some_and(|ending| ending.told.is_some()) {
+            return;
+        }
+        if !dialog.is_confirmed() {
+            if dialog.ending.as_deref().and_then(|ending| ending.waits_until(&self.options, at)).is_none() {
+                self.count_waiting(place);
+                self.forget(place);
+            }
+            return;
+        }
+        self.infer_end(place, at);
+    }
+
+    /// Ends a confirmed session without BYE, if one of the timers says so (rule 13).
+    fn infer_end(&mut self, place: Place, at: Timestamp) {
+        let after_loss = self.loses_refreshes(place);
+        let Some(dialog) = self.table.get_mut(place) else { return };
+        if dialog.ending.as_deref().is_some_and(Ending::has_bye) {
+            self.schedule(place, at);
+            return;
+        }
+        if let Some(ending) = dialog.ending.as_deref_mut()
+            && let Some((_, stale)) = &ending.stale
+            && at >= stale.time.plus(TRANSACTION)
+        {
+            ending.stale = None;
+            self.counts.stale_byes += 1;
+        }
+        let failure = dialog.ending.as_deref().and_then(|ending| ending.failure);
+        let inferred = if let Some(failure) = failure.filter(|failure| at >= failure.time.plus(TRANSACTION)) {
+            let cause = i32::from(failure.status);
+            Some((Trigger::DialogFailure, failure.last_good, failure.time.plus(TRANSACTION), cause))
+        } else if dialog.timer_deadline(after_loss).is_some_and(|deadline| at >= deadline) {
+            Some((Trigger::SessionTimer, dialog.last_message, at, cause::TIMED_OUT))
+        } else if at >= dialog.last_message.plus(self.options.max_session) {
+            if dialog.knows_only_ack() {
+                self.counts.ack_only += 1;
+                self.forget(place);
+                return;
+            }
+            Some((Trigger::MaxSession, dialog.last_message, at, cause::INTERNAL))
+        } else {
+            None
+        };
+        if let Some((trigger, stop, detected, cause)) = inferred {
+            // A timer that was learned of late may have run out before the last sign of life.
+            dialog.ending().inferred = Some(Inferred { trigger, stop, detected: detected.max(stop), cause });
+            self.settle(place, at);
+        } else {
+            self.schedule(place, at);
+        }
+    }
+
+    /// Whether a refresh of this session may have been among what was lost: its timer is then given twice the time.
+    fn loses_refreshes(&self, place: Place) -> bool {
+        self.table
+            .get(place)
+            .is_some_and(|dialog| dialog.session_expires > 0 && self.losses.any_since(dialog.refreshed))
+    }
+
+    /// When this dialog has to be looked at next, as of `now`, if nothing more is seen of it.
+    fn deadline(&self, dialog: &Dialog, now: Timestamp) -> Timestamp {
+        if dialog.is_attempt() {
+            let patience = if dialog.marks.has(Marks::PROVISIONAL) { RINGING } else { UNANSWERED };
+            return dialog.last_message.plus(patience);
+        }
+        let silent = dialog.last_message.plus(self.options.max_session);
+        let mut waits = Timestamp::MAX;
+        if let Some(ending) = dialog.ending.as_deref() {
+            if let Some(told) = &ending.told {
+                let told_at = told.stop.max(ending.told_at);
+                let patience = if ending.is_doubtful() { self.options.max_session.max(TOMBSTONE) } else { TOMBSTONE };
+                return told_at.plus(patience);
+            }
+            match ending.waits_until(&self.options, now) {
+                // A BYE that is known ends it, whatever it waits for: no timer may come up in between, over and over.
+                Some(until) if ending.has_bye() => return until,
+                Some(until) => waits = until,
+                None if dialog.is_confirmed() => {}
+                None if ending.has_bye() || ending.answer.is_some() => return dialog.last_message,
+                None => {}
+            }
+        }
+        if !dialog.is_confirmed() && waits == Timestamp::MAX {
+            let patience = if dialog.marks.has(Marks::PROVISIONAL) { RINGING } else { TRANSACTION };
+            return dialog.last_message.plus(patience);
+        }
+        let after_loss = dialog.session_expires > 0 && self.losses.any_since(dialog.refreshed);
+        let timer = dialog.timer_deadline(after_loss).unwrap_or(Timestamp::MAX);
+        waits.min(silent).min(timer)
+    }
+
+    /// Makes sure that the dialog is looked at no later than it has to be.
+    pub(super) fn schedule(&mut self, place: Place, now: Timestamp) {
+        let Some(dialog) = self.table.get(place) else { return };
+        let deadline = self.deadline(dialog, now);
+        if deadline < dialog.queued {
+            self.deadlines.push(deadline, place);
+            if let Some(dialog) = self.table.get_mut(place) {
+                dialog.queued = deadline;
+            }
+            if self.deadlines.len() > 2 * self.table.len() + MIN_DEADLINES {
+                let table = &self.table;
+                self.deadlines.retain(|at, place| table.get(place).is_some_and(|dialog| dialog.queued == at));
+            }
+        }
+    }
+
+    /// Counts an attempt that will not be answered any more.
+    pub(super) fn count_attempt(&mut self, place: Place) {
+        let Some(dialog) = self.table.get(place) else { return };
+        if dialog.marks.has(Marks::ANSWERED) {
+        } else if dialog.marks.has(Marks::CANCELLED) {
+            self.counts.cancelled += 1;
+        } else if dialog.marks.has(Marks::FAILED) {
+            self.counts.failed += 1;
+        } else {
+            self.counts.unanswered += 1;
+        }
+    }
+
+    /// Counts a BYE that made no record.
+    pub(super) fn count_waiting(&mut self, place: Place) {
+        let Some(dialog) = self.table.get(place) else { return };
+        if dialog.ending.is_none() {
+            if dialog.marks.has(Marks::INVITE) {
+                self.count_attempt(place);
+            }
+        } else if dialog.marks.has(Marks::INVITE) {
+            self.counts.early_byes += 1;
+        } else {
+            self.counts.orphan_byes += 1;
+        }
+    }
+}
+
+impl Dialog {
+    /// When the session timer runs out: the interval of the latest 2xx and 32 s (RFC 4028 §10), twice that if the
+    /// refresh may have been lost.
+    fn timer_deadline(&self, after_loss: bool) -> Option<Timestamp> {
+        if self.session_expires == 0 {
+            return None;
+        }
+        let patience = Duration::from_secs(u64::from(self.session_expires)) + TRANSACTION;
+        Some(self.refreshed.plus(if after_loss { patience * 2 } else { patience }))
+    }
+
+    /// Only an ACK was ever seen: it may have acknowledged a failure, and is no proof of a session.
+    fn knows_only_ack(&self) -> bool {
+        self.confirmed_by == Confirmation::Ack && !self.marks.has(Marks::INVITE) && !self.marks.has(Marks::IN_DIALOG)
+    }
+
+    /// Only requests inside the dialog were ever seen, and nothing that answered them well.
+    pub(super) fn knows_only_requests(&self) -> bool {
+        self.confirmed_by == Confirmation::InDialogRequest
+            && !self.marks.has(Marks::INVITE)
+            && !self.answer.is_some()
+            && !self.ack.is_some()
+            && self.went_on == Timestamp::MIN
+            && self.ending.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charging::Options;
+    use crate::packet::{Domain, Endpoint, Hop};
+    use crate::sip::{Carriage, Message};
+
+    #[test]
+    fn a_clock_that_stands_still_does_what_a_late_message_left_overdue() {
+        let bytes =
+            b"INVITE sip:b SIP/2.0\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n";
+        let message = Message::parse(bytes, Carriage::Datagram).unwrap();
+        let end = Endpoint { address: [192, 0, 2, 1].into(), port: 5060 };
+        let hop = Hop { source: end, destination: end, domain: Domain::default() };
+        let now = Timestamp::from_nanos(0).plus(UNANSWERED * 2);
+
+        let mut sessions = Sessions::new(Options::default());
+        sessions.advance(now);
+        sessions.message(Timestamp::from_nanos(0), &hop, &message);
+        assert!(sessions.next_timeout().is_some_and(|due| due < now));
+        sessions.advance(now);
+        assert_eq!(sessions.next_timeout(), None);
+        assert_eq!(sessions.counts().unanswered, 1);
+    }
+}

@@ -1,0 +1,136 @@
+//! What comes in, early or again; what is missing, and when that is given up.
+
+use crate::stream::shared::Work;
+
+use super::{Direction, FAR, distance};
+
+impl Direction {
+    /// A segment of a stream that is read in order.
+    pub(super) fn in_sequence(&mut self, work: &mut Work<'_>, at: u32, payload: &[u8], wire_len: u32) {
+        let ahead = distance(at, self.next);
+        if ahead.unsigned_abs() > FAR {
+            return self.jump(work, at, payload, wire_len);
+        }
+        let (seen, next) = (work.seen, self.next);
+        if ahead > 0 {
+            work.shared.counts.out_of_order += 1;
+            let inserted = self.hold(work).ahead.insert(next, at, seen, payload);
+            work.shared.counts.overlaps_differ += u64::from(inserted.differs);
+            work.shared.counts.retransmissions += u64::from(inserted.fresh == 0);
+            return self.bound_ahead(work);
+        }
+        let known = (ahead.unsigned_abs() as usize).min(payload.len());
+        let (old, new) = payload.split_at(known);
+        let earlier = !old.is_empty() && self.take_earlier(work, at, old);
+        if !old.is_empty() && self.differs_from_buffer(at, old) {
+            work.shared.counts.overlaps_differ += 1;
+        }
+        if new.is_empty() {
+            work.shared.counts.retransmissions += u64::from(!earlier);
+        } else if self.held.as_deref().is_none_or(|held| held.ahead.is_empty()) {
+            self.read(work, new, seen);
+        } else {
+            let inserted = self.hold(work).ahead.insert(next, next, seen, new);
+            work.shared.counts.overlaps_differ += u64::from(inserted.differs);
+            self.drain(work);
+        }
+        // What the snap length cut off will never come.
+        let end = at.wrapping_add(wire_len);
+        if wire_len as usize > payload.len() && self.next == at.wrapping_add(payload.len() as u32) {
+            let first = self.held.as_deref().and_then(|held| held.ahead.first()).map(|piece| piece.at);
+            let stop = first.filter(|first| distance(*first, end) < 0).unwrap_or(end);
+            self.pass_over(work, stop.wrapping_sub(self.next));
+            self.drain(work);
+        }
+    }
+
+    /// Whether bytes that were read before came again with another text, as far as they are still held.
+    fn differs_from_buffer(&self, at: u32, old: &[u8]) -> bool {
+        let Some(held) = self.held.as_deref() else { return false };
+        let begin = distance(at, self.next.wrapping_sub(held.buffer.len() as u32));
+        let (buffer, old) = match usize::try_from(begin) {
+            Ok(begin) => (held.buffer.get(begin..), Some(old)),
+            Err(_) => (Some(held.buffer.as_slice()), old.get(begin.unsigned_abs() as usize..)),
+        };
+        buffer.zip(old).is_some_and(|(buffer, old)| buffer.iter().zip(old).any(|(held, new)| held != new))
+    }
+
+    /// Reads the pieces that follow with nothing missing between.
+    pub(super) fn drain(&mut self, work: &mut Work<'_>) {
+        loop {
+            let next = self.next;
+            let Some(held) = self.held.as_deref_mut() else { return };
+            let Some(old) = held.ahead.first().map(|piece| distance(next, piece.at)).filter(|old| *old >= 0) else {
+                return;
+            };
+            let Some(piece) = held.ahead.pop() else { return };
+            if let Some(bytes) = piece.bytes.get(old as usize..).filter(|bytes| !bytes.is_empty()) {
+                self.read(work, bytes, piece.time);
+            }
+        }
+    }
+
+    /// Too much waits behind the first hole: give it up.
+    fn bound_ahead(&mut self, work: &mut Work<'_>) {
+        while let Some(held) = self.held.as_deref() {
+            if held.ahead.len() <= work.shared.limits.ahead && !held.ahead.is_full() {
+                return;
+            }
+            self.pass_hole(work);
+        }
+    }
+
+    /// Passes over the first hole and reads on behind it.
+    pub(super) fn pass_hole(&mut self, work: &mut Work<'_>) {
+        let Some(first) = self.held.as_deref().and_then(|held| held.ahead.first()) else { return };
+        let missing = distance(first.at, self.next);
+        if !self.is_reading() {
+            return self.release(work);
+        }
+        if missing > 0 {
+            self.pass_over(work, missing.unsigned_abs());
+        }
+        self.drain(work);
+    }
+
+    /// Whether an acknowledgement tells of bytes that were not read.
+    #[inline]
+    pub(in crate::stream) fn is_behind(&self, acknowledged: u32) -> bool {
+        self.is_reading() && (1..=FAR as i32).contains(&distance(acknowledged, self.next))
+    }
+
+    /// The other side acknowledges bytes up to `acknowledged`. If some of them were never seen they may only be late.
+    pub(in crate::stream) fn acknowledge(&mut self, work: &mut Work<'_>, acknowledged: u32) {
+        let until = work.now.plus(work.shared.limits.reorder);
+        let held = self.hold(work);
+        let first = held.ack_until.is_none();
+        held.ack_until = held.ack_until.or(Some(until));
+        if first || distance(acknowledged, self.next) > distance(self.acked, self.next) {
+            self.acked = acknowledged;
+        }
+    }
+
+    /// Bytes that the receiver has, and that were not seen for the whole reorder window, were lost by the mirror.
+    pub(super) fn pass_acknowledged(&mut self, work: &mut Work<'_>) {
+        if let Some(held) = self.held.as_deref_mut() {
+            held.ack_until = None;
+        }
+        loop {
+            let left = distance(self.acked, self.next);
+            let hole = self.held.as_deref().and_then(|held| held.ahead.first());
+            let hole = hole.map_or(i32::MAX, |piece| distance(piece.at, self.next));
+            if !self.is_reading() || left <= 0 || hole <= 0 {
+                return;
+            }
+            if left == 1 && hole > 1 && !self.held.as_deref().is_some_and(|held| held.is_inside()) {
+                // A FIN that was not seen counts as one byte. If it was a byte after all, a message begins with a hole.
+                self.next = self.next.wrapping_add(1);
+                self.abandon(work);
+                self.lose_place();
+                return;
+            }
+            self.pass_over(work, left.min(hole).unsigned_abs());
+            self.drain(work);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What holds for every record that leaves the core, whatever it was fed.
+
+use std::collections::BTreeMap;
+
+use tolltap::charging::{RecordId, Revised, Sight, StopRecord, Trigger};
+use tolltap::probe::{Input, Output, Probe};
+use tolltap::time::Timestamp;
+
+/// A probe whose every output is held against what was promised.
+pub(super) struct Witness {
+    probe: Probe,
+    max_dialogs: usize,
+    latest: BTreeMap<RecordId, StopRecord>,
+    pub(super) records: Vec<StopRecord>,
+}
+
+impl Witness {
+    pub(super) fn new(probe: Probe, max_dialogs: usize) -> Self {
+        Self { probe, max_dialogs, latest: BTreeMap::new(), records: Vec::new() }
+    }
+
+    pub(super) fn feed(&mut self, input: Input<'_>) {
+        self.probe.handle(input);
+        while let Some(output) = self.probe.poll() {
+            match output {
+                Output::Record(record) => self.record(*record),
+                Output::Change(change) => panic!("{change:?} was not asked for"),
+                Output::Note(note) => _ = format!("{note:?}"),
+            }
+        }
+        assert!(self.probe.dialogs() <= self.max_dialogs, "{} dialogs are kept", self.probe.dialogs());
+    }
+
+    /// Capture time passes; nothing that was due by then may still wait.
+    pub(super) fn tick(&mut self, time: Timestamp) {
+        self.feed(Input::Tick(time));
+        let due = self.probe.next_timeout();
+        assert!(due.is_none_or(|due| due > time), "what is due at {due:?} was not done by {time:?}");
+    }
+
+    /// The input ends, and with it all waiting.
+    pub(super) fn end(mut self) -> Vec<StopRecord> {
+        self.feed(Input::End);
+        let told = self.records.len();
+        self.feed(Input::End);
+        assert_eq!(self.records.len(), told, "something still waited at the end");
+        let counts = self.probe.counts().session;
+        let firsts = self.records.iter().filter(|record| record.revised == Revised::First).count() as u64;
+        let counted = counts.records_by_bye
+            + counts.records_by_bye_answer
+            + counts.records_by_session_timer
+            + counts.records_by_dialog_failure
+            + counts.records_by_max_session;
+        assert_eq!(counted, firsts, "records that left, and records counted");
+        assert_eq!(counts.revisions, self.records.len() as u64 - firsts);
+        self.records
+    }
+
+    fn record(&mut self, record: StopRecord) {
+        let (times, end) = (&record.times, &record.end);
+        assert_eq!(times.duration, times.answer.map(|answer| times.stop.since(answer)), "stop minus answer");
+        let by_bye = matches!(end.trigger, Trigger::Bye | Trigger::ByeAnswer);
+        assert_eq!(times.detected.is_none(), by_bye, "only ends without BYE are detected");
+        assert!(times.detected.is_none_or(|detected| detected >= times.stop), "detected before it happened");
+        assert!(!by_bye || (record.evidence.bye == Sight::Seen) == (end.trigger == Trigger::Bye));
+        assert_eq!(record.revision == 1, record.revised == Revised::First, "revision 1 and only it is the first");
+
+        let before = self.latest.insert(record.record_id, record.clone());
+        match &before {
+            None => assert_eq!(record.revision, 1, "the first revision of a session"),
+            // Call-ID and tags used once more, after the tombstone (rule 4).
+            Some(before) if record.revision == 1 => {
+                assert_ne!(record.times, before.times, "one session was reported as new twice");
+            }
+            Some(before) => {
+                assert_eq!(record.revision, before.revision + 1, "a revision was left out");
+                let same = StopRecord { revision: before.revision, revised: before.revised, ..record.clone() };
+                assert!(same != *before, "a revision that says nothing new");
+            }
+        }
+        let told = before.is_some_and(|before| !before.withdrawn) && record.revision > 1;
+        assert!(!record.withdrawn || told, "what was never told was withdrawn");
+        _ = format!("{record:?}");
+        self.records.push(record);
+    }
+}
