@@ -78,8 +78,13 @@ impl Witness {
                 assert!(same != *before, "a revision that says nothing new");
             }
         }
-        let told = before.is_some_and(|before| !before.withdrawn) && record.revision > 1;
-        assert!(!record.withdrawn || told, "what was never told was withdrawn");
+        let told = before.as_ref().is_some_and(|before| !before.withdrawn) && record.revision > 1;
+        let (number, trigger, reason) = (record.revision, end.trigger, record.revised);
+        assert!(
+            !record.withdrawn || told,
+            "revision {number} ({trigger:?}, {reason:?}) withdraws what was not told: {:?}",
+            before.map(|before| (before.revision, before.withdrawn, before.revised, before.service.kind)),
+        );
         _ = format!("{record:?}");
         self.records.push(record);
     }
