@@ -148,7 +148,7 @@ fn messages(profile: Profile, steps: &[Step]) -> Vec<(Timestamp, Hop, Vec<u8>)> 
         for (order, step) in steps.iter().enumerate() {
             let end = |at: std::net::SocketAddrV4| Endpoint { address: (*at.ip()).into(), port: at.port() };
             let hop = Hop { source: end(session.client), destination: end(SERVER), domain: Default::default() };
-            let hop = if session.from_client(*step) { hop } else { hop.reversed() };
+            let hop = if session.is_from_client(*step) { hop } else { hop.reversed() };
             let time = Timestamp::from_nanos(START + number as i64 * 10_000_000 + order as i64 * 1_000_000);
             let mut message = Vec::new();
             session.write(*step, &mut message);

@@ -93,7 +93,7 @@ impl Ladder {
         let answered = self.words.last().is_some_and(|word| word.status == Some(200));
         self.branch = if answered { self.branch + 100 } else { own };
         self.say(15, "ACK", CALLER, cseq, None);
-        answered && !(3..=4).contains(&ending) || answered && !rings
+        answered && (!(3..=4).contains(&ending) || !rings)
     }
 
     fn inside(&mut self, kind: u8, by: usize, status: u16) {

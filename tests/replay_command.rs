@@ -95,9 +95,8 @@ fn pcapng(inputs: &[TestInput]) -> Vec<u8> {
     let mut interface = None;
     for input in inputs {
         let TestInput::Frame { time, link, bytes, .. } = input else { continue };
-        let interface = *interface.get_or_insert_with(|| {
-            writer.interface(&PcapngInterface::named(link_number(*link).into(), "tap0")).unwrap()
-        });
+        let interface = *interface
+            .get_or_insert_with(|| writer.interface(&PcapngInterface::named(link_number(*link), "tap0")).unwrap());
         writer.packet(interface, time.nanos().unsigned_abs(), bytes).unwrap();
     }
     writer.into_inner()

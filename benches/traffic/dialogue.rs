@@ -86,7 +86,7 @@ impl Session {
     }
 
     /// Whether the IM Client sends this message; else the IM Server does.
-    pub fn from_client(&self, step: Step) -> bool {
+    pub fn is_from_client(&self, step: Step) -> bool {
         let by_caller = match step {
             Step::Invite | Step::Ack => true,
             Step::Trying | Step::Ringing | Step::Ok => false,
@@ -202,7 +202,7 @@ impl Writing<'_> {
 
     /// What the user agent says of itself.
     fn capabilities(&self, out: &mut Vec<u8>) {
-        let agent = if self.session.from_client(self.step) {
+        let agent = if self.session.is_from_client(self.step) {
             "IM-client/OMA1.0 Meridian-Messenger/7.4.1"
         } else {
             "IM-serv/OMA1.0 Meridian-Exchange/3.2"
@@ -295,7 +295,7 @@ impl Writing<'_> {
 
     /// MSRP (RFC 4975), as an IM client offers it.
     fn sdp(&self, out: &mut Vec<u8>) {
-        let at = if self.session.from_client(self.step) { self.session.client } else { SERVER };
+        let at = if self.session.is_from_client(self.step) { self.session.client } else { SERVER };
         let version = self.session.id[2] as u32;
         let (address, port) = (at.ip(), 20_000 + version % 20_000);
         let _ = write!(

@@ -91,12 +91,12 @@ impl Traffic {
                 let session = Session::new(number, self.profile, self.tcp);
                 message.clear();
                 session.write(step, &mut message);
-                let from_client = session.from_client(step);
+                let is_from_client = session.is_from_client(step);
                 if self.tcp {
-                    connections.send(session.client, from_client, &message, &mut frame, |frame| to(time, frame));
+                    connections.send(session.client, is_from_client, &message, &mut frame, |frame| to(time, frame));
                 } else {
                     let (source, destination) =
-                        if from_client { (session.client, SERVER) } else { (SERVER, session.client) };
+                        if is_from_client { (session.client, SERVER) } else { (SERVER, session.client) };
                     ethernet::udp(&mut frame, source, destination, &message);
                     to(time, &frame);
                 }
@@ -122,7 +122,7 @@ impl Connections {
     fn send(
         &mut self,
         client: SocketAddrV4,
-        from_client: bool,
+        is_from_client: bool,
         message: &[u8],
         frame: &mut Vec<u8>,
         mut to: impl FnMut(&[u8]),
@@ -133,7 +133,7 @@ impl Connections {
             let mut sender = sender;
             [sender(client, SERVER), sender(SERVER, client)]
         });
-        let (sender, receiver) = if from_client { (near, far) } else { (far, near) };
+        let (sender, receiver) = if is_from_client { (near, far) } else { (far, near) };
         let cut = if rng.one_in(16) { rng.within(1, message.len() as u64) as usize } else { message.len() };
         let (first, second) = message.split_at(cut);
         for payload in first.chunks(SEGMENT).chain(second.chunks(SEGMENT)) {

@@ -119,6 +119,12 @@ impl Block {
         self.fields().filter(move |field| field.0 == fact).map(|field| field.1)
     }
 
+    /// Bytes it takes, without the allocator's share.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// Every field.
     pub fn fields(&self) -> Fields<'_> {
         Fields(&self.0)
@@ -217,6 +223,13 @@ impl Packer {
     /// Whether what was gathered is what the block has.
     pub fn is(&self, block: &Block) -> bool {
         *self.bytes == *block.0
+    }
+
+    /// Packs into a block that is there, and says by how many bytes it grew.
+    pub fn repack(&self, block: &mut Block) -> isize {
+        let before = block.size();
+        *block = self.pack();
+        block.size() as isize - before as isize
     }
 
     /// The block.

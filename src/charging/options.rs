@@ -24,6 +24,8 @@ pub struct Options {
     pub changes: bool,
     /// Most dialogs kept at a time; at the bound the least certain and oldest go first.
     pub max_dialogs: usize,
+    /// Most bytes that their messages may take in all; likewise.
+    pub max_dialog_bytes: usize,
 }
 
 impl Default for Options {
@@ -38,6 +40,7 @@ impl Default for Options {
             correlation_header: None,
             changes: false,
             max_dialogs: 4_000_000,
+            max_dialog_bytes: 4 << 30,
         }
     }
 }

@@ -70,12 +70,13 @@ impl Enabler {
     /// # Errors
     /// When the store cannot be opened or the address is taken.
     pub fn start(address: SocketAddr, store: &Path, durability: Durability) -> Result<Self, EnablerError> {
-        let path = store.to_owned();
-        let store = Store::open(store, durability)?;
         let listen = |source| EnablerError::Listen { address, source };
         let listener = std::net::TcpListener::bind(address).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
+        // Only now: an address that is taken leaves no empty store behind.
+        let path = store.to_owned();
+        let store = Store::open(store, durability)?;
         let (stop, stopping) = watch::channel(false);
         let (ended, running) = watch::channel(());
         let tally = Arc::new(Tally::default());

@@ -98,7 +98,7 @@ impl Sessions {
         let packer = self.packer.clear().copy(&dialog.block, |fact| fact != Fact::Media);
         let gathered = gather_media(packer, at.message);
         if gathered.sdp {
-            dialog.block = packer.pack();
+            self.repacked += packer.repack(&mut dialog.block);
             dialog.marks.set(Marks::MEDIA);
             if gathered.messaging {
                 dialog.marks.set(Marks::MESSAGING);

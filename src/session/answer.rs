@@ -128,7 +128,7 @@ impl Sessions {
                 packer.copy(&dialog.block, |fact| fact != Fact::InviteHop && !(new_media && fact == Fact::Media));
                 let header = self.options.correlation_header.as_deref();
                 let gathered = gather_answer(packer, message, answers, header);
-                dialog.block = packer.pack();
+                self.repacked += packer.repack(&mut dialog.block);
                 if gathered.sdp {
                     dialog.marks.set(Marks::MEDIA);
                 }

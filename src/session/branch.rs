@@ -81,7 +81,7 @@ impl Sessions {
         packer.push(Fact::SecondTag, callee);
         if dialog.is_attempt() {
             packer.copy(&dialog.block, |fact| fact > Fact::InviteHop);
-            dialog.block = packer.pack();
+            self.repacked += packer.repack(&mut dialog.block);
             return place;
         }
         self.further_branch(place, at, false)

@@ -164,7 +164,7 @@ impl Sessions {
         if !gathered.sdp || packer.is(&dialog.block) {
             return;
         }
-        dialog.block = packer.pack();
+        self.repacked += packer.repack(&mut dialog.block);
         dialog.marks.set(Marks::MEDIA);
         if gathered.messaging {
             dialog.marks.set(Marks::MESSAGING);

@@ -4,7 +4,7 @@ use super::ack::hop_and_branch;
 use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Moment, Place, Side};
 use super::sessions::Sessions;
-use crate::charging::{Crossing, Fact, gather_invite};
+use crate::charging::{Crossing, Fact, Point, gather_invite};
 use crate::sip::Method;
 
 /// Hops kept of one INVITE, to tell the ACK of a failure from that of a 2xx. On a further hop an ACK confirms nothing.
@@ -57,7 +57,7 @@ impl Sessions {
         attempt.invite_cseq = Some(at.message.cseq().number);
         attempt.highest_cseq[Side::First.index()] = at.message.cseq().number;
         attempt.heard(Side::First, at.time);
-        self.counts.attempts += 1;
+        self.counts.attempts += u64::from(at.point != Point::ELSEWHERE);
         self.insert(attempt);
     }
 
@@ -67,6 +67,7 @@ impl Sessions {
         let mut attempt = self.dialog_for(at);
         self.pack_attempt(&mut attempt, at);
         let Some(dialog) = self.table.get_mut(place) else { return };
+        self.repacked += attempt.block.size() as isize - dialog.block.size() as isize;
         dialog.block = attempt.block;
         dialog.marks = attempt.marks;
         dialog.invite_vias = attempt.invite_vias;
@@ -133,7 +134,7 @@ impl Sessions {
             let node = self.servers.node(at.hop, at.point);
             let node = node.or_else(|| self.servers.is_empty().then_some(at.hop.destination));
             let gathered = gather_invite(packer, at.message, node, self.options.correlation_header.as_deref());
-            dialog.block = packer.pack();
+            self.repacked += packer.repack(&mut dialog.block);
             if gathered.sdp {
                 dialog.marks.set(Marks::OFFER);
             }

@@ -12,7 +12,7 @@ use super::legs::Legs;
 use super::losses::{Losses, Lost};
 use super::table::Table;
 use super::tell::revision_cause;
-use crate::charging::{Confirmation, Options, Packer, Servers, StopRecord};
+use crate::charging::{Confirmation, Options, Packer, Point, Servers, StopRecord};
 use crate::packet::Hop;
 use crate::sip::Message;
 use crate::time::Timestamp;
@@ -34,6 +34,8 @@ pub struct Sessions {
     /// Dialogs changed by the input at hand, and what came of that; only where changes are wanted.
     pub(super) touched: Vec<Place>,
     pub(super) changes: VecDeque<Change>,
+    /// By how much blocks have grown since the table was last told.
+    pub(super) repacked: isize,
     pub(super) deadlines: Deadlines,
     pub(super) losses: Losses,
     pub(super) records: VecDeque<Box<StopRecord>>,
@@ -45,7 +47,7 @@ impl Sessions {
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
-            table: Table::new(options.max_dialogs),
+            table: Table::new(options.max_dialogs, options.max_dialog_bytes),
             servers: Servers::new(&options.im_servers),
             legs: options.one_charging_session.then(Legs::default),
             options,
@@ -54,6 +56,7 @@ impl Sessions {
             evicted: Vec::new(),
             touched: Vec::new(),
             changes: VecDeque::new(),
+            repacked: 0,
             deadlines: Deadlines::default(),
             losses: Losses::default(),
             now: Timestamp::MIN,
@@ -102,6 +105,7 @@ impl Sessions {
         for (point, crossing) in self.servers.touched(hop).into_iter().flatten() {
             self.cross(&Crossed { time, hop, point, crossing, message, hash });
         }
+        self.table.grew(core::mem::take(&mut self.repacked));
         self.bury_evicted();
         self.touch_call(hash, message.call_id());
         self.keep_touched();
@@ -142,7 +146,7 @@ impl Sessions {
                     if dialog.ending.as_ref().is_some_and(|ending| ending.stale.is_some()) {
                         self.counts.stale_byes += 1;
                     }
-                    self.counts.still_open += 1;
+                    self.counts.still_open += u64::from(dialog.point != Point::ELSEWHERE);
                 }
                 (false, false) => self.count_waiting(place),
             }
@@ -227,7 +231,7 @@ impl Sessions {
         let Some(dialog) = self.table.get_mut(place) else { return };
         let was = dialog.is_confirmed();
         dialog.confirm(by);
-        if !was {
+        if !was && dialog.point != Point::ELSEWHERE {
             self.counts.confirmed += 1;
             self.counts.adopted += u64::from(!dialog.marks.has(Marks::INVITE));
         }

@@ -28,17 +28,22 @@ pub(crate) struct Table {
     index: HashTable<Place>,
     hasher: RandomState,
     next_ordinal: u64,
+    /// Bytes of all blocks.
+    bytes: usize,
     max: usize,
+    max_bytes: usize,
 }
 
 impl Table {
-    pub(crate) fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize, max_bytes: usize) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
             index: HashTable::new(),
             hasher: RandomState::default(),
             next_ordinal: 0,
+            bytes: 0,
+            max_bytes,
             // Places are 32 bits wide, and one of them is no place.
             max: max.clamp(MAX_OF_ONE_CALL, NOWHERE as usize - 1),
         }
@@ -55,6 +60,11 @@ impl Table {
 
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    /// Blocks of dialogs in the table have grown by so many bytes, or shrunk.
+    pub(crate) fn grew(&mut self, bytes: isize) {
+        self.bytes = self.bytes.saturating_add_signed(bytes);
     }
 
     pub(crate) fn get(&self, place: Place) -> Option<&Dialog> {
@@ -106,7 +116,7 @@ impl Table {
 
     /// Adds a dialog and says where it is, and which entries had to go for it.
     pub(crate) fn insert(&mut self, mut dialog: Dialog, evicted: &mut Vec<(Place, Dialog)>) -> Place {
-        if self.len() >= self.max {
+        if self.len() >= self.max || self.bytes > self.max_bytes {
             self.evict(evicted);
         }
         let (hash, call_id) = (dialog.hash, dialog.call_id());
@@ -116,6 +126,7 @@ impl Table {
                 evicted.extend(self.remove(place).map(|dialog| (place, dialog)));
             }
         }
+        self.bytes += dialog.block.size();
         dialog.ordinal = self.next_ordinal;
         self.next_ordinal += 1;
 
@@ -171,12 +182,14 @@ impl Table {
             }
         }
         self.free.push(place);
-        self.slots.get_mut(place as usize)?.take()
+        let dialog = self.slots.get_mut(place as usize)?.take();
+        self.bytes = self.bytes.saturating_sub(dialog.as_ref().map_or(0, |dialog| dialog.block.size()));
+        dialog
     }
 
     /// Makes room: unconfirmed dialogs first, then the oldest.
     fn evict(&mut self, evicted: &mut Vec<(Place, Dialog)>) {
-        let count = (self.max / EVICTED_SHARE).max(1);
+        let count = (self.len() / EVICTED_SHARE).max(1);
         let mut ranked: Vec<_> = self
             .places()
             .filter_map(|place| self.get(place).map(|dialog| (dialog.is_confirmed(), dialog.ordinal, place)))
@@ -199,4 +212,101 @@ impl Table {
 fn slot_is_of(slots: &[Option<Dialog>], place: Place, hash: u64, call_id: &[u8]) -> bool {
     let dialog = slots.get(place as usize).and_then(Option::as_ref);
     dialog.is_some_and(|dialog| dialog.hash == hash && dialog.call_id() == call_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charging::{Confirmation, Fact, Packer};
+    use crate::session::dialog::{Marks, Moment};
+    use crate::time::Timestamp;
+
+    fn dialog(table: &Table, call_id: &[u8], tag: u32, confirmed_by: Confirmation) -> Dialog {
+        let mut packer = Packer::default();
+        packer.push(Fact::CallId, call_id).push(Fact::FirstTag, &tag.to_be_bytes()).push(Fact::SecondTag, b"b");
+        Dialog {
+            block: packer.pack(),
+            hash: table.hash(call_id),
+            next: NOWHERE,
+            ordinal: 0,
+            point: Point(0),
+            confirmed_by,
+            marks: Marks::default(),
+            status: 0,
+            invite_vias: 1,
+            invite_cseq: None,
+            highest_cseq: [0; 2],
+            invite: Moment::NEVER,
+            answer: Moment::NEVER,
+            ack: Moment::NEVER,
+            joined: Timestamp::MIN,
+            last_message: Timestamp::MIN,
+            last_good: Timestamp::MIN,
+            went_on: Timestamp::MIN,
+            refreshed: Timestamp::MIN,
+            session_expires: 0,
+            queued: Timestamp::MAX,
+            ending: None,
+        }
+    }
+
+    /// Adds dialogs of one Call-ID each; every third is confirmed.
+    fn fill(table: &mut Table, count: u32) -> Vec<(Place, Dialog)> {
+        let mut evicted = Vec::new();
+        for number in 0..count {
+            let by = if number % 3 == 0 { Confirmation::Answer } else { Confirmation::None };
+            let dialog = dialog(table, &number.to_be_bytes(), number, by);
+            table.insert(dialog, &mut evicted);
+        }
+        evicted
+    }
+
+    #[test]
+    fn what_is_unconfirmed_goes_first_and_then_the_oldest() {
+        let mut table = Table::new(1_000, usize::MAX);
+        let evicted = fill(&mut table, 3_000);
+        assert!(table.len() <= 1_000);
+        let first_confirmed = evicted.iter().position(|(_, dialog)| dialog.is_confirmed()).unwrap_or(evicted.len());
+        assert!(evicted[..first_confirmed].is_sorted_by_key(|(_, dialog)| dialog.ordinal), "the oldest first");
+        // While there was anything unconfirmed, nothing confirmed had to go.
+        assert!(first_confirmed >= 1_000, "{first_confirmed}");
+    }
+
+    #[test]
+    fn bytes_are_bounded_too() {
+        let mut table = Table::new(1_000_000, 10_000);
+        fill(&mut table, 5_000);
+        let bytes: usize = table.places().filter_map(|place| table.get(place)).map(|dialog| dialog.block.size()).sum();
+        assert!(bytes <= 10_100, "{bytes}");
+        assert_eq!(table.bytes, bytes);
+    }
+
+    #[test]
+    fn one_call_id_with_many_tags_stays_a_short_chain() {
+        let mut table = Table::new(1_000_000, usize::MAX);
+        let mut evicted = Vec::new();
+        for tag in 0..10_000 {
+            let dialog = dialog(&table, b"one", tag, Confirmation::None);
+            table.insert(dialog, &mut evicted);
+        }
+        assert_eq!(table.call(table.hash(b"one"), b"one").count(), MAX_OF_ONE_CALL);
+        assert_eq!(evicted.len(), 10_000 - MAX_OF_ONE_CALL);
+    }
+
+    #[test]
+    fn a_removed_dialog_leaves_its_chain_whole() {
+        let mut table = Table::new(1_000, usize::MAX);
+        let mut evicted = Vec::new();
+        let places: Vec<Place> = (0..5)
+            .map(|tag| {
+                let dialog = dialog(&table, b"one", tag, Confirmation::None);
+                table.insert(dialog, &mut evicted)
+            })
+            .collect();
+        for (removed, place) in places.iter().enumerate() {
+            assert!(table.remove(*place).is_some());
+            assert_eq!(table.call(table.hash(b"one"), b"one").count(), places.len() - removed - 1);
+        }
+        assert_eq!((table.len(), table.bytes), (0, 0));
+    }
 }

@@ -32,8 +32,10 @@ impl Sessions {
         }
         // A service that shows only now, with the copy of another hop, decides too: no revision has been used up by then.
         let other_service = self.options.only_im && conclusion.service == ServiceKind::Other;
-        if other_service && first {
-            self.counts.other_service += u64::from(before.is_none());
+        // What was withdrawn, or never told, is not withdrawn once more.
+        let is_void = first || before.is_none_or(|before| before.service == ServiceKind::Other);
+        if other_service && is_void {
+            self.counts.other_service += u64::from(first && before.is_none());
             return;
         }
         if first && !dialog.is_confirmed() {

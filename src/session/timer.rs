@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::dialog::{Dialog, Marks, Place};
 use super::ending::{Ending, Inferred, TRANSACTION};
 use super::sessions::Sessions;
-use crate::charging::{Confirmation, Trigger, cause};
+use crate::charging::{Confirmation, Point, Trigger, cause};
 use crate::time::Timestamp;
 
 /// Rule 4: how long an ended dialog absorbs what still arrives. A user agent on a slow access has T1 = 2 s, and 64·T1
@@ -153,8 +153,10 @@ impl Sessions {
     /// Counts an attempt that will not be answered any more.
     pub(super) fn count_attempt(&mut self, place: Place) {
         let Some(dialog) = self.table.get(place) else { return };
-        if dialog.marks.has(Marks::ANSWERED) {
-        } else if dialog.marks.has(Marks::CANCELLED) {
+        if dialog.point == Point::ELSEWHERE || dialog.marks.has(Marks::ANSWERED) {
+            return;
+        }
+        if dialog.marks.has(Marks::CANCELLED) {
             self.counts.cancelled += 1;
         } else if dialog.marks.has(Marks::FAILED) {
             self.counts.failed += 1;

@@ -10,7 +10,8 @@ use tolltap::time::Timestamp;
 pub(super) struct Witness {
     probe: Probe,
     max_dialogs: usize,
-    latest: BTreeMap<RecordId, StopRecord>,
+    /// The last revision of each session of an id.
+    latest: BTreeMap<RecordId, Vec<StopRecord>>,
     pub(super) records: Vec<StopRecord>,
 }
 
@@ -65,21 +66,31 @@ impl Witness {
         assert!(!by_bye || (record.evidence.bye == Sight::Seen) == (end.trigger == Trigger::Bye));
         assert_eq!(record.revision == 1, record.revised == Revised::First, "revision 1 and only it is the first");
 
-        let before = self.latest.insert(record.record_id, record.clone());
-        match &before {
-            None => assert_eq!(record.revision, 1, "the first revision of a session"),
-            // Call-ID and tags used once more, after the tombstone (rule 4).
-            Some(before) if record.revision == 1 => {
-                assert_ne!(record.times, before.times, "one session was reported as new twice");
-            }
-            Some(before) => {
-                assert_eq!(record.revision, before.revision + 1, "a revision was left out");
-                let same = StopRecord { revision: before.revision, revised: before.revised, ..record.clone() };
-                assert!(same != *before, "a revision that says nothing new");
-            }
+        let lives = self.latest.entry(record.record_id).or_default();
+        let before = if record.revision == 1 {
+            // Call-ID and tags used once more (rule 4): another session, and both may still be revised.
+            let again = lives.iter().any(|life| life.times == record.times);
+            assert!(!again, "one session was reported as new twice");
+            lives.push(record.clone());
+            None
+        } else {
+            let follows = |life: &StopRecord| life.revision + 1 == record.revision;
+            let same = |life: &StopRecord| follows(life) && life.times.answer == record.times.answer;
+            let at = lives.iter().position(same).or_else(|| lives.iter().position(follows));
+            let life = at.and_then(|at| lives.get_mut(at)).expect("no revision is left out, and 1 is the first");
+            Some(core::mem::replace(life, record.clone()))
+        };
+        if let Some(before) = &before {
+            let same = StopRecord { revision: before.revision, revised: before.revised, ..record.clone() };
+            assert!(same != *before, "a revision that says nothing new");
         }
-        let told = before.is_some_and(|before| !before.withdrawn) && record.revision > 1;
-        assert!(!record.withdrawn || told, "what was never told was withdrawn");
+        let told = before.as_ref().is_some_and(|before| !before.withdrawn) && record.revision > 1;
+        let (number, trigger, reason) = (record.revision, end.trigger, record.revised);
+        assert!(
+            !record.withdrawn || told,
+            "revision {number} ({trigger:?}, {reason:?}) withdraws what was not told: {:?}",
+            before.map(|before| (before.revision, before.withdrawn, before.revised, before.service.kind)),
+        );
         _ = format!("{record:?}");
         self.records.push(record);
     }

@@ -165,7 +165,7 @@ fn options(letters: &[u8]) -> Options {
 
 fn pick<T: Copy>(letter: u8, table: &[(u8, T)]) -> T {
     let named = table.iter().find(|(name, _)| *name == letter);
-    named.unwrap_or(&table[usize::from(letter) % table.len()]).1
+    named.unwrap_or_else(|| &table[usize::from(letter) % table.len()]).1
 }
 
 fn message(step: &[u8; 10]) -> Vec<u8> {
@@ -179,7 +179,8 @@ fn message(step: &[u8; 10]) -> Vec<u8> {
     };
     let (caller, callee) = (tag(step[3]), tag(step[4]));
     let (cseq, branch) = (1 + u32::from(step[5] % 8), step[7] % 8);
-    let (headers, body) = pick(step[9], &EXTRAS).split_once('|').unwrap_or((pick(step[9], &EXTRAS), ""));
+    let extras = pick(step[9], &EXTRAS);
+    let (headers, body) = extras.split_once('|').unwrap_or((extras, ""));
     let start =
         if status == 0 { format!("{method} sip:bob@192.0.2.2 SIP/2.0") } else { format!("SIP/2.0 {status} Status") };
     let length = body.len();
