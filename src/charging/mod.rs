@@ -17,7 +17,7 @@ pub use crate::sip::sdp::Direction;
 pub use block::{Block, Fact, Packer};
 pub(crate) use compose::{correlation, network, parties, service};
 pub use evidence::{Confirmation, Evidence, Sight};
-pub(crate) use gather::{gather_answer, gather_invite, gather_media, product_role};
+pub(crate) use gather::{Gathered, gather_answer, gather_invite, gather_media, product_role};
 pub use options::{ImServer, ImServerError, Options, OrphanBye};
 pub use party::PartyAddress;
 pub use record::{

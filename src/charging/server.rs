@@ -102,10 +102,13 @@ impl Servers {
         }
     }
 
-    /// The end of a hop that is the charging point.
+    /// The end of a hop that is the charging point; the next hop, where no server was named.
     #[must_use]
     pub fn node(&self, hop: &Hop, point: Point) -> Option<Endpoint> {
-        [hop.destination, hop.source].into_iter().find(|end| !self.is_empty() && self.point_of(*end) == Some(point))
+        if self.is_empty() {
+            return Some(hop.destination);
+        }
+        [hop.destination, hop.source].into_iter().find(|end| self.point_of(*end) == Some(point))
     }
 
     fn point_of(&self, end: Endpoint) -> Option<Point> {

@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use super::crossed::Crossed;
 use super::dialog::{Marks, Place, Side};
 use super::sessions::Sessions;
-use crate::charging::{Confirmation, Fact, gather_media};
+use crate::charging::{Confirmation, Fact};
 
 impl Sessions {
     pub(super) fn ack(&mut self, at: &Crossed<'_>) {
@@ -91,18 +91,9 @@ impl Sessions {
 
     /// The SDP answer stands in the ACK when the 2xx carried the offer (RFC 3261 §13.2.1).
     fn answer_in_ack(&mut self, place: Place, at: &Crossed<'_>) {
-        let Some(dialog) = self.table.get_mut(place) else { return };
-        if at.message.body().is_empty() || dialog.marks.has(Marks::OFFER) {
-            return;
-        }
-        let packer = self.packer.clear().copy(&dialog.block, |fact| fact != Fact::Media);
-        let gathered = gather_media(packer, at.message);
-        if gathered.sdp {
-            self.repacked += packer.repack(&mut dialog.block);
-            dialog.marks.set(Marks::MEDIA);
-            if gathered.messaging {
-                dialog.marks.set(Marks::MESSAGING);
-            }
+        let offered = self.table.get(place).is_some_and(|dialog| dialog.marks.has(Marks::OFFER));
+        if !offered && !at.message.body().is_empty() {
+            self.note_media(place, at);
         }
     }
 

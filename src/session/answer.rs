@@ -129,12 +129,7 @@ impl Sessions {
                 let header = self.options.correlation_header.as_deref();
                 let gathered = gather_answer(packer, message, answers, header);
                 self.repacked += packer.repack(&mut dialog.block);
-                if gathered.sdp {
-                    dialog.marks.set(Marks::MEDIA);
-                }
-                if gathered.messaging {
-                    dialog.marks.set(Marks::MESSAGING);
-                }
+                dialog.learned(gathered, Marks::MEDIA);
                 self.remember_leg(place);
             }
             self.note_session_timer(place, at);

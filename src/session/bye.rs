@@ -91,7 +91,7 @@ impl Sessions {
         dialog.void_if_it_went_on();
         self.settle(place, self.clock());
         if at.crossing == Crossing::Entering {
-            self.tell_other_points(side, at);
+            self.tell_other_points(at);
         }
     }
 
@@ -114,7 +114,7 @@ impl Sessions {
     }
 
     /// The other way round, for a copy that comes to light after those of the servers behind.
-    fn tell_other_points(&mut self, _side: Side, at: &Crossed<'_>) {
+    fn tell_other_points(&mut self, at: &Crossed<'_>) {
         let (call_id, from, to) = (at.message.call_id(), at.message.from_tag(), at.message.to_tag());
         for point in self.servers.points().filter(|point| *point != at.point) {
             let Some((place, side)) = self.table.dialog(at.hash, point, call_id, from, to) else { continue };

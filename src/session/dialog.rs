@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ending::Ending;
-use crate::charging::{Block, Confirmation, Fact, Packer, Party, Point, ServiceKind};
+use crate::charging::{Block, Confirmation, Fact, Gathered, Packer, Party, Point, ServiceKind};
 use crate::time::Timestamp;
 
 /// Place of a dialog in its table.
@@ -247,6 +247,16 @@ impl Dialog {
         }
         if let Some(ending) = self.ending.as_deref_mut() {
             ending.swap_sides();
+        }
+    }
+
+    /// What a message told of the service; `sdp` is what a session description in it means.
+    pub(super) fn learned(&mut self, gathered: Gathered, sdp: Marks) {
+        if gathered.sdp {
+            self.marks.set(sdp);
+        }
+        if gathered.messaging {
+            self.marks.set(Marks::MESSAGING);
         }
     }
 

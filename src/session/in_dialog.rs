@@ -165,9 +165,6 @@ impl Sessions {
             return;
         }
         self.repacked += packer.repack(&mut dialog.block);
-        dialog.marks.set(Marks::MEDIA);
-        if gathered.messaging {
-            dialog.marks.set(Marks::MESSAGING);
-        }
+        dialog.learned(gathered, Marks::MEDIA);
     }
 }

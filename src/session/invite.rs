@@ -83,19 +83,13 @@ impl Sessions {
         let packer = self.packer.clear();
         packer.push(Fact::CallId, at.message.call_id()).push(Fact::FirstTag, at.message.from_tag());
         packer.push(Fact::InviteHop, &hop);
-        let node =
-            self.servers.node(at.hop, at.point).or_else(|| self.servers.is_empty().then_some(at.hop.destination));
+        let node = self.servers.node(at.hop, at.point);
         let gathered = gather_invite(packer, at.message, node, self.options.correlation_header.as_deref());
         attempt.block = packer.pack();
         attempt.marks.set(Marks::CALLER_KNOWN);
         attempt.marks.set(Marks::INVITE);
         invite_crossed(attempt, at);
-        if gathered.sdp {
-            attempt.marks.set(Marks::OFFER);
-        }
-        if gathered.messaging {
-            attempt.marks.set(Marks::MESSAGING);
-        }
+        attempt.learned(gathered, Marks::OFFER);
     }
 
     /// The INVITE of a dialog that was known without it.
@@ -132,15 +126,9 @@ impl Sessions {
             }
             packer.copy(&dialog.block, |fact| fact > Fact::InviteHop);
             let node = self.servers.node(at.hop, at.point);
-            let node = node.or_else(|| self.servers.is_empty().then_some(at.hop.destination));
             let gathered = gather_invite(packer, at.message, node, self.options.correlation_header.as_deref());
             self.repacked += packer.repack(&mut dialog.block);
-            if gathered.sdp {
-                dialog.marks.set(Marks::OFFER);
-            }
-            if gathered.messaging {
-                dialog.marks.set(Marks::MESSAGING);
-            }
+            dialog.learned(gathered, Marks::OFFER);
             self.remember_leg(place);
         }
         if self.table.get(place).is_some_and(|dialog| dialog.ending.is_some()) {

@@ -57,7 +57,7 @@ impl Sessions {
 
     /// Ends a confirmed session without BYE, if one of the timers says so (rule 13).
     fn infer_end(&mut self, place: Place, at: Timestamp) {
-        let after_loss = self.loses_refreshes(place);
+        let timer = self.table.get(place).and_then(|dialog| self.timer_deadline(dialog));
         let Some(dialog) = self.table.get_mut(place) else { return };
         if dialog.ending.as_deref().is_some_and(Ending::has_bye) {
             self.schedule(place, at);
@@ -74,7 +74,7 @@ impl Sessions {
         let inferred = if let Some(failure) = failure.filter(|failure| at >= failure.time.plus(TRANSACTION)) {
             let cause = i32::from(failure.status);
             Some((Trigger::DialogFailure, failure.last_good, failure.time.plus(TRANSACTION), cause))
-        } else if dialog.timer_deadline(after_loss).is_some_and(|deadline| at >= deadline) {
+        } else if timer.is_some_and(|deadline| at >= deadline) {
             Some((Trigger::SessionTimer, dialog.last_message, at, cause::TIMED_OUT))
         } else if at >= dialog.last_message.plus(self.options.max_session) {
             if dialog.knows_only_ack() {
@@ -95,11 +95,10 @@ impl Sessions {
         }
     }
 
-    /// Whether a refresh of this session may have been among what was lost: its timer is then given twice the time.
-    fn loses_refreshes(&self, place: Place) -> bool {
-        self.table
-            .get(place)
-            .is_some_and(|dialog| dialog.session_expires > 0 && self.losses.any_since(dialog.refreshed))
+    /// When the session timer of a dialog runs out. A refresh may have been among what was lost: it is then given twice the
+    /// time.
+    fn timer_deadline(&self, dialog: &Dialog) -> Option<Timestamp> {
+        dialog.timer_deadline(dialog.session_expires > 0 && self.losses.any_since(dialog.refreshed))
     }
 
     /// When this dialog has to be looked at next, as of `now`, if nothing more is seen of it.
@@ -129,8 +128,7 @@ impl Sessions {
             let patience = if dialog.marks.has(Marks::PROVISIONAL) { RINGING } else { TRANSACTION };
             return dialog.last_message.plus(patience);
         }
-        let after_loss = dialog.session_expires > 0 && self.losses.any_since(dialog.refreshed);
-        let timer = dialog.timer_deadline(after_loss).unwrap_or(Timestamp::MAX);
+        let timer = self.timer_deadline(dialog).unwrap_or(Timestamp::MAX);
         waits.min(silent).min(timer)
     }
 
