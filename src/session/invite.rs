@@ -28,7 +28,7 @@ impl Sessions {
             let (_, first, second) = dialog.key();
             let is_attempt = second.is_none();
             // Rule 4: what starts after the end of a session is another one.
-            if dialog.ended_before(at.time) {
+            if dialog.ended_before(at.time) || self.is_of_an_earlier_session(dialog, at) {
                 continue;
             }
             if dialog.caller_known() && first == from {
@@ -47,6 +47,22 @@ impl Sessions {
         if !known {
             self.begin(at);
         }
+    }
+
+    /// Rule 4, the other way round: a late copy of the INVITE of a session that had ended when this one began with the
+    /// same Call-ID and tags, and perhaps the same CSeq.
+    fn is_of_an_earlier_session(&self, dialog: &Dialog, at: &Crossed<'_>) -> bool {
+        let start = dialog.start();
+        let (call_id, first, second) = dialog.key();
+        at.time < start
+            && self.table.call(at.hash, call_id).any(|(_, other)| {
+                let (_, other_first, other_second) = other.key();
+                other.point == dialog.point
+                    && other_first == first
+                    && (second.is_none() || other_second == second)
+                    && other.ended_before(start)
+                    && !other.ended_before(at.time)
+            })
     }
 
     /// A new attempt.

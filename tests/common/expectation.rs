@@ -7,7 +7,7 @@ use tolltap::charging::{Confirmation, Party, Revised, Role, ServiceKind, Sight, 
 use tolltap::private::Private;
 use tolltap::time::Timestamp;
 
-use super::replay::{COUNTERS, Outcome};
+use super::replay::{COUNTERS, Outcome, life_of};
 use super::scenario::{EPOCH, nanos};
 
 /// The last revision of every record, how many revisions left in all, and what was counted.
@@ -122,7 +122,7 @@ impl Expectation {
 pub fn broken_promises(outcome: &Outcome) -> String {
     let mut out = String::new();
     let mut ids = BTreeMap::new();
-    let mut revisions: BTreeMap<_, &StopRecord> = BTreeMap::new();
+    let mut lives: BTreeMap<_, Vec<&StopRecord>> = BTreeMap::new();
     for record in &outcome.records {
         let title = summary(record);
         let (times, end) = (&record.times, &record.end);
@@ -155,15 +155,19 @@ pub fn broken_promises(outcome: &Outcome) -> String {
         if first != (record.revised == Revised::First) {
             _ = writeln!(out, "  broken    revision 1 and only it is the first: {title}");
         }
-        match revisions.insert(record.record_id, record) {
-            None if !first => _ = writeln!(out, "  broken    the first revision of a session is not 1: {title}"),
-            Some(before) if !first && record.revision != before.revision + 1 => {
-                _ = writeln!(out, "  broken    a revision was left out: {title}");
+        let lives = lives.entry(record.record_id).or_default();
+        match life_of(lives.iter().copied(), record) {
+            Some(life) => lives[life] = record,
+            None if !first && lives.is_empty() => {
+                _ = writeln!(out, "  broken    the first revision of a session is not 1: {title}");
             }
-            Some(before) if first && record.times.answer == before.times.answer => {
-                _ = writeln!(out, "  broken    the same session was reported as new twice: {title}");
+            None if !first => _ = writeln!(out, "  broken    a revision was left out: {title}"),
+            None => {
+                if lives.last().is_some_and(|before| before.times.answer == record.times.answer) {
+                    _ = writeln!(out, "  broken    the same session was reported as new twice: {title}");
+                }
+                lives.push(record);
             }
-            _ => {}
         }
     }
     let mut other = BTreeMap::new();

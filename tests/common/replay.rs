@@ -46,7 +46,7 @@ pub struct Outcome {
     /// Every revision, in the order in which they left.
     pub records: Vec<StopRecord>,
     /// The last revision of each session. A second session with the same identity (rule 4) is a second occurrence of
-    /// its record id; it shows by a revision number that starts again.
+    /// its record id: [`life_of`].
     pub last: BTreeMap<(RecordId, u32), StopRecord>,
     /// Counters by name.
     pub counts: BTreeMap<String, u64>,
@@ -141,16 +141,9 @@ fn feed(probe: &mut Probe, inputs: &[TestInput], outcome: &mut Outcome, kept: &m
 impl Outcome {
     fn keep(&mut self, record: StopRecord) {
         let id = record.record_id;
-        let latest = self
-            .last
-            .range((id, 0)..=(id, u32::MAX))
-            .next_back()
-            .map(|((_, occurrence), last)| (*occurrence, last.revision));
-        let occurrence = match latest {
-            None => 0,
-            Some((occurrence, revision)) if record.revision > revision => occurrence,
-            Some((occurrence, _)) => occurrence + 1,
-        };
+        let lives = self.last.range((id, 0)..=(id, u32::MAX)).map(|(_, last)| last);
+        let next = lives.clone().count();
+        let occurrence = life_of(lives, &record).unwrap_or(next) as u32;
         self.records.push(record.clone());
         self.last.insert((id, occurrence), record);
     }
@@ -178,6 +171,22 @@ impl Outcome {
             })
             .collect()
     }
+}
+
+/// Which of the sessions of one id, given by their last revisions, a record is of; none where it begins another one.
+///
+/// Revision 1 begins a session, also where its id was used before (rule 4). Later ones follow on the session with the same
+/// answer; where that came to light only now, on the latest that could be meant. Both sessions may be revised in turn.
+pub fn life_of<'a>(lives: impl Iterator<Item = &'a StopRecord> + Clone, record: &StopRecord) -> Option<usize> {
+    if record.revision == 1 {
+        return None;
+    }
+    let follows = |life: &StopRecord| life.revision + 1 == record.revision;
+    let same = |life: &StopRecord| follows(life) && life.times.answer == record.times.answer;
+    let last = |wanted: &dyn Fn(&StopRecord) -> bool| {
+        lives.clone().enumerate().filter(|(_, life)| wanted(life)).map(|(at, _)| at).last()
+    };
+    last(&same).or_else(|| last(&follows))
 }
 
 /// Every `name: number` of a struct's Debug form, so that the tests name counters and nothing else of that struct.
