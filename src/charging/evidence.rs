@@ -12,7 +12,7 @@ pub struct Evidence {
     /// Rarely seen: a record never waits for it.
     pub bye_answer: Sight,
     pub confirmed_by: Confirmation,
-    /// A BYE was seen elsewhere, and its copy at the IM Server was not.
+    /// A BYE was seen elsewhere, and its copy at the IM Server was not; or only on the other leg of a merged session.
     pub not_at_server: bool,
     /// The BYE was challenged (401, 407) or refused before the record left.
     pub bye_challenged: bool,

@@ -30,7 +30,8 @@ pub(crate) struct Ending {
     pub(crate) answer: Option<ByeAnswer>,
     /// CSeq of a BYE that was challenged, where the challenge came first.
     pub(crate) challenged: Option<(Side, u32)>,
-    /// A BYE on a hop without an IM Server, while its copy at the server is awaited (rule 15).
+    /// A BYE on a hop without an IM Server, while its copy at the server is awaited (rule 15); or that of the outgoing leg of
+    /// the same session (rule 17).
     pub(crate) elsewhere: Option<(Side, Timestamp)>,
     /// A request inside the dialog was answered with a status that ends dialogs (rule 13).
     pub(crate) failure: Option<Failure>,

@@ -51,20 +51,34 @@ impl Legs {
         (self.candidate(table, candidate) == Some(place)).then_some(candidate)
     }
 
-    fn candidate(&self, table: &Table, place: Place) -> Option<Place> {
-        let dialog = table.get(place)?;
-        let wanted = match direction(dialog)? {
-            Marks::LEG_IN => Marks::LEG_OUT,
-            _ => Marks::LEG_IN,
+    /// Whether a leg that shares a key with this one, and goes the other way, has not ended.
+    pub(super) fn any_open_partner(&self, table: &Table, place: Place) -> bool {
+        let is_open = |leg: Place| {
+            let ending = table.get(leg).and_then(|leg| leg.ending.as_deref());
+            ending.is_none_or(|ending| ending.told.is_none())
         };
-        keys(dialog).find_map(|key| {
-            let places = self.by_key.get(&key)?.iter().copied();
-            places.filter(|other| *other != place).find(|other| {
-                table.get(*other).is_some_and(|leg| {
-                    leg.point == dialog.point
-                        && direction(leg) == Some(wanted)
-                        && leg.is_confirmed()
-                        && keys(leg).any(|other_key| other_key == key)
+        self.others(table, place).any(is_open)
+    }
+
+    fn candidate(&self, table: &Table, place: Place) -> Option<Place> {
+        self.others(table, place).next()
+    }
+
+    /// The confirmed legs that share a key with this one and go the other way, those of the strongest key first.
+    fn others<'a>(&'a self, table: &'a Table, place: Place) -> impl Iterator<Item = Place> + 'a {
+        let this = table.get(place).and_then(|dialog| Some((dialog, direction(dialog)?)));
+        this.into_iter().flat_map(move |(dialog, way)| {
+            let wanted = if way == Marks::LEG_IN { Marks::LEG_OUT } else { Marks::LEG_IN };
+            keys(dialog).flat_map(move |key| {
+                let places = self.by_key.get(&key).map(Vec::as_slice).unwrap_or_default().iter().copied();
+                places.filter(move |other| {
+                    *other != place
+                        && table.get(*other).is_some_and(|leg| {
+                            leg.point == dialog.point
+                                && direction(leg) == Some(wanted)
+                                && leg.is_confirmed()
+                                && keys(leg).any(|other_key| other_key == key)
+                        })
                 })
             })
         })

@@ -175,7 +175,7 @@ impl Sessions {
             let before = ending.told;
             ending.told = conclusion;
             ending.told_at = now.min(self.now);
-            self.tell(place, revised, before);
+            self.tell(place, revised, before, now);
         }
         self.schedule(place, now);
     }

@@ -6,10 +6,11 @@ use super::legs::direction;
 use super::report::{compose, leg_of};
 use super::sessions::Sessions;
 use crate::charging::{Point, Revised, Role, ServiceKind, Trigger};
+use crate::time::Timestamp;
 
 impl Sessions {
-    /// Reports the present conclusion of a dialog; `before` is what was told until now.
-    pub(super) fn tell(&mut self, place: Place, revised: Revised, before: Option<Conclusion>) {
+    /// Reports the present conclusion of a dialog, as of `now`; `before` is what was told until then.
+    pub(super) fn tell(&mut self, place: Place, revised: Revised, before: Option<Conclusion>, now: Timestamp) {
         let Some(dialog) = self.table.get(place) else { return };
         let Some(ending) = dialog.ending.as_deref() else { return };
         let first = ending.revision == 0;
@@ -49,6 +50,9 @@ impl Sessions {
                 self.counts.merged_legs += 1;
             }
             self.bump(place);
+            if let Some(partner) = partner {
+                self.end_other_leg(partner, (!withdrawn).then_some(conclusion), now);
+            }
             return;
         }
         let toll =
@@ -81,6 +85,30 @@ impl Sessions {
             self.touch(partner);
         }
         self.bump(place);
+    }
+
+    /// Rule 17: the outgoing leg of a session ended, or went on after all. Its BYE stands for the one of the incoming leg,
+    /// if that does not come within the time that a BYE on another hop is given (rule 15).
+    fn end_other_leg(&mut self, incoming: Place, conclusion: Option<Conclusion>, now: Timestamp) {
+        let others_go_on = self.legs.as_ref().is_some_and(|legs| legs.any_open_partner(&self.table, incoming));
+        let Some(dialog) = self.table.get_mut(incoming) else { return };
+        match conclusion {
+            // A side of one leg is the same side of the other: the server stands for either.
+            Some(Conclusion { trigger: Trigger::Bye | Trigger::ByeAnswer, sender: Some(side), stop, .. }) => {
+                let seen = dialog.ending.as_deref().and_then(|ending| ending.elsewhere);
+                if others_go_on || seen.is_some_and(|(_, time)| time <= stop) {
+                    return;
+                }
+                dialog.ending().elsewhere = Some((side, stop));
+            }
+            Some(_) => return,
+            None => match dialog.ending.as_deref_mut() {
+                Some(ending) => ending.elsewhere = None,
+                None => return,
+            },
+        }
+        self.settle(incoming, now);
+        self.touch(incoming);
     }
 
     fn bump(&mut self, place: Place) {
