@@ -470,6 +470,20 @@ fn the_summary_tells_what_was_read_and_what_became_of_it() {
 }
 
 #[test]
+fn a_server_seen_with_other_ports_only_is_told_once() {
+    let folder = scratch();
+    let capture = capture_of(&folder, "a.pcap", 0..3);
+    let run = replay(&[&capture], &["--im-server", "IM=192.0.2.2:5061", "--im-server", "192.0.2.9:5060"]).success();
+    assert_eq!(run.stderr.matches("192.0.2.2").count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("leave its port out") && !run.stderr.contains("192.0.2.9"), "{}", run.stderr);
+    assert!(run.stderr.contains("im servers unseen "), "{}", run.stderr);
+    for server in ["192.0.2.2:5060", "192.0.2.2"] {
+        let run = replay(&[&capture], &["--im-server", server]).success();
+        assert!(!run.stderr.contains("other ports"), "{server}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn quiet_says_nothing() {
     assert_eq!(replay(&[pcap("im-ipv6")], &["--quiet"]).success().stderr, "");
     assert_eq!(replay(&[pcap("im-ipv6")], &["-q"]).success().stderr, "");

@@ -32,6 +32,8 @@ pub enum Crossing {
 pub struct Servers {
     names: Vec<String>,
     addresses: Vec<(ImServer, Point)>,
+    /// Servers given with a port that no message was seen at yet; and whether one was at another port of theirs.
+    unseen: Vec<(ImServer, bool)>,
 }
 
 /// At most two points are touched by a hop: one at each end.
@@ -55,6 +57,8 @@ impl Servers {
             });
             servers.addresses.push((server.clone(), Point(index as u8)));
         }
+        servers.unseen =
+            list.iter().filter(|server| server.port.is_some()).map(|server| (server.clone(), false)).collect();
         servers
     }
 
@@ -102,6 +106,27 @@ impl Servers {
         }
     }
 
+    /// Notes the ports at which a message was seen.
+    pub(crate) fn look(&mut self, hop: &Hop) {
+        for end in [hop.source, hop.destination] {
+            if self.unseen.is_empty() {
+                return;
+            }
+            // Another entry of the list may name that port.
+            let known = self.point_of(end).is_some();
+            self.unseen.retain_mut(|(server, elsewhere)| {
+                *elsewhere |= !known && server.has_address(end);
+                !server.matches(end)
+            });
+        }
+    }
+
+    /// The servers given with a port that are in the traffic with other ports alone, such as those of TCP connections
+    /// that the server opens itself: with that port nothing is charged there. Each is given once.
+    pub(crate) fn take_on_other_ports(&mut self) -> impl Iterator<Item = ImServer> + use<> {
+        core::mem::take(&mut self.unseen).into_iter().filter(|(_, elsewhere)| *elsewhere).map(|(server, _)| server)
+    }
+
     /// The end of a hop that is the charging point; the next hop, where no server was named.
     #[must_use]
     pub fn node(&self, hop: &Hop, point: Point) -> Option<Endpoint> {
@@ -120,9 +145,11 @@ impl ImServer {
     /// Whether an endpoint is this server.
     #[must_use]
     pub fn matches(&self, end: Endpoint) -> bool {
-        if self.port.is_some_and(|port| port != end.port) {
-            return false;
-        }
+        self.port.is_none_or(|port| port == end.port) && self.has_address(end)
+    }
+
+    /// Whether an endpoint has the address of this server, at any port.
+    fn has_address(&self, end: Endpoint) -> bool {
         match (self.address, end.address) {
             (IpAddr::V4(server), IpAddr::V4(end)) => {
                 shares_prefix(u128::from(server.to_bits()), u128::from(end.to_bits()), self.prefix, 32)
@@ -178,6 +205,25 @@ mod tests {
         let touched = servers.touched(&hop("10.0.0.2:1", "[2001:db8::7]:2"));
         assert_eq!(touched, [Some((Point(0), Crossing::Neither)), Some((Point(1), Crossing::Neither))]);
         assert_eq!((servers.name(Point(0)), servers.name(Point(1))), ("a", "b"));
+    }
+
+    #[test]
+    fn a_server_at_other_ports_alone_is_told_once() {
+        let mut servers = Servers::new(&[
+            server("", "10.0.0.1", 32, Some(5060)),
+            server("", "10.0.0.2", 32, Some(5060)),
+            server("", "10.0.0.2", 32, Some(5061)),
+            server("", "10.0.0.3", 32, Some(5060)),
+            server("", "10.0.0.4", 32, None),
+        ]);
+        servers.look(&hop("10.0.0.1:49152", "192.0.2.1:5060"));
+        servers.look(&hop("192.0.2.1:5060", "10.0.0.2:5061"));
+        servers.look(&hop("10.0.0.3:49152", "192.0.2.1:5060"));
+        servers.look(&hop("192.0.2.1:5060", "10.0.0.3:5060"));
+        servers.look(&hop("192.0.2.1:5060", "10.0.0.4:7"));
+        let told: Vec<_> = servers.take_on_other_ports().map(|server| server.address.to_string()).collect();
+        assert_eq!(told, ["10.0.0.1"], "the second is named with its other port too, the third was seen at its own");
+        assert_eq!(servers.take_on_other_ports().count(), 0);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Counts {
     /// Times the capture clock stepped back, and jumped forward.
     pub clock_steps: u64,
     pub clock_gaps: u64,
+    /// IM Servers that were seen with other ports than the operator's alone; known when the input has ended.
+    pub servers_on_other_ports: u64,
 }
 
 /// SIP messages by kind. Each whole message is in exactly one field from `invites` to `dropped`.

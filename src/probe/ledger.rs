@@ -1,7 +1,7 @@
 //! The sessions' side: from sightings to records. It owns the sessions, by Call-ID.
 
 use super::sighting::{Sighting, Sink};
-use crate::charging::{Options, StopRecord};
+use crate::charging::{ImServer, Options, StopRecord};
 use crate::session::{Change, Lost, NotRestored, SessionCounts, Sessions};
 use crate::time::Timestamp;
 
@@ -26,6 +26,10 @@ impl Ledger {
 
     pub(crate) fn end(&mut self) {
         self.sessions.end();
+    }
+
+    pub(crate) fn take_servers_on_other_ports(&mut self) -> impl Iterator<Item = ImServer> + use<> {
+        self.sessions.take_servers_on_other_ports()
     }
 
     pub(crate) fn pop(&mut self) -> Option<Box<StopRecord>> {

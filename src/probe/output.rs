@@ -1,5 +1,7 @@
 //! What the core gives.
 
+use core::net::IpAddr;
+
 use crate::charging::StopRecord;
 use crate::packet::InterfaceId;
 use crate::session::{Change, NotRestored};
@@ -27,4 +29,7 @@ pub enum Note {
     NotRestored(NotRestored),
     /// Open sessions were dropped at the bound of the table.
     SessionsEvicted { total: u64 },
+    /// Up to the end of the input an IM Server was seen with other ports than the operator's alone: nothing was charged
+    /// there.
+    ServerOnOtherPorts { address: IpAddr, port: u16 },
 }

@@ -79,6 +79,13 @@ impl Probe {
             Input::End => {
                 self.tap.end(&nothing(self.clock.now()), &mut self.ledger);
                 self.ledger.end();
+                for server in self.ledger.take_servers_on_other_ports() {
+                    self.counts.servers_on_other_ports += 1;
+                    self.note(Note::ServerOnOtherPorts {
+                        address: server.address,
+                        port: server.port.unwrap_or_default(),
+                    });
+                }
             }
         }
         self.note_evictions();

@@ -12,7 +12,7 @@ use super::legs::Legs;
 use super::losses::{Losses, Lost};
 use super::table::Table;
 use super::tell::revision_cause;
-use crate::charging::{Confirmation, Options, Packer, Point, Servers, StopRecord};
+use crate::charging::{Confirmation, ImServer, Options, Packer, Point, Servers, StopRecord};
 use crate::packet::Hop;
 use crate::sip::Message;
 use crate::time::Timestamp;
@@ -102,6 +102,7 @@ impl Sessions {
     /// A message crossed the observation point.
     pub fn message(&mut self, time: Timestamp, hop: &Hop, message: &Message<'_>) {
         let hash = self.table.hash(message.call_id());
+        self.servers.look(hop);
         for (point, crossing) in self.servers.touched(hop).into_iter().flatten() {
             self.cross(&Crossed { time, hop, point, crossing, message, hash });
         }
@@ -130,6 +131,11 @@ impl Sessions {
             self.touch(place);
         }
         self.keep_touched();
+    }
+
+    /// The IM Servers that were seen with other ports than the operator's alone; each once.
+    pub fn take_servers_on_other_ports(&mut self) -> impl Iterator<Item = ImServer> + use<> {
+        self.servers.take_on_other_ports()
     }
 
     /// No more input: waiting ends are settled as if their time had passed, open sessions stay open.

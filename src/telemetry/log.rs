@@ -58,5 +58,11 @@ pub fn note(note: Note) {
         Note::SessionsEvicted { total } => {
             tracing::warn!(total, "open sessions were dropped: the table is full");
         }
+        Note::ServerOnOtherPorts { address, port } => tracing::warn!(
+            %address,
+            port,
+            "an IM server was seen with other ports only, and nothing was charged there; leave its port out where it opens \
+             TCP connections itself"
+        ),
     }
 }

@@ -162,6 +162,10 @@ impl Summary {
                 &[("stepped back", self.counts.clock_steps), ("jumped forward", self.counts.clock_gaps)],
             ));
         }
+        if self.counts.servers_on_other_ports > 0 {
+            let count = self.counts.servers_on_other_ports;
+            lines.push(line("im servers unseen", count, &[("seen with other ports only", count)]));
+        }
         if session.revisions > 0 {
             lines.push(line("revisions", session.revisions, &[("withdrawn", session.withdrawn)]));
         }
