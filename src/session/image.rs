@@ -11,8 +11,8 @@ const VERSION: u8 = 1;
 
 /// What must survive a restart.
 ///
-/// The latest `Kept` of each id, less those that are `Gone`, is all that a new probe needs; the order in which they are
-/// restored does not matter.
+/// The latest `Kept` of each id, less those that are `Gone`, is all that a new probe needs, in the order of their ids: of
+/// two sessions with the same Call-ID and tags (rule 4) the later one has the higher id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// This dialog is now so. The image is opaque and holds personal data.
@@ -94,9 +94,9 @@ impl Sessions {
     /// # Errors
     /// When the image can't be read, or its charging point is gone.
     pub fn restore(&mut self, image: &[u8]) -> Result<(), NotRestored> {
-        let Image { version, elsewhere, server_name, mut dialog } =
-            postcard::from_bytes::<Image<'_, Dialog>>(image).map_err(|_| NotRestored::Unreadable)?;
-        if version != VERSION {
+        let (Image { version, elsewhere, server_name, mut dialog }, rest) =
+            postcard::take_from_bytes::<Image<'_, Dialog>>(image).map_err(|_| NotRestored::Unreadable)?;
+        if version != VERSION || !rest.is_empty() {
             return Err(NotRestored::Unreadable);
         }
         dialog.point = match elsewhere {
@@ -111,6 +111,111 @@ impl Sessions {
             dialog.ordinal = ordinal;
         }
         self.table.number_after(ordinal);
+        self.bury_evicted();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charging::{Block, Confirmation, Fact, Options, Packer};
+    use crate::packet::{Domain, Endpoint, Hop};
+    use crate::session::dialog::{Marks, Moment, NOWHERE};
+    use crate::sip::{Carriage, Message};
+    use crate::time::Timestamp;
+
+    /// The image of an answered dialog, with what a test wants to be odd in it.
+    fn image(number: u32, change: impl FnOnce(&mut Dialog)) -> Vec<u8> {
+        let block = Packer::default()
+            .push(Fact::CallId, b"1")
+            .push(Fact::FirstTag, b"a")
+            .push(Fact::SecondTag, &number.to_be_bytes())
+            .pack();
+        let time = Timestamp::from_nanos(0);
+        let mut dialog = Dialog {
+            block,
+            hash: 0,
+            next: NOWHERE,
+            ordinal: u64::from(number),
+            point: Point::default(),
+            confirmed_by: Confirmation::Answer,
+            marks: Marks::CALLER_KNOWN,
+            status: 0,
+            invite_vias: 1,
+            invite_cseq: Some(1),
+            highest_cseq: [1, 0],
+            invite: Moment::NEVER,
+            answer: Moment::NEVER,
+            ack: Moment::NEVER,
+            joined: time,
+            last_message: time,
+            last_good: time,
+            went_on: Timestamp::MIN,
+            refreshed: Timestamp::MIN,
+            session_expires: 0,
+            queued: Timestamp::MAX,
+            ending: None,
+        };
+        change(&mut dialog);
+        let image = Image { version: VERSION, elsewhere: false, server_name: "", dialog };
+        postcard::to_allocvec(&image).unwrap()
+    }
+
+    fn message(sessions: &mut Sessions, text: &str) {
+        let end = |host| Endpoint { address: [192, 0, 2, host].into(), port: 5060 };
+        let hop = Hop { source: end(1), destination: end(2), domain: Domain::default() };
+        let message = Message::parse(text.as_bytes(), Carriage::Datagram).unwrap();
+        sessions.message(Timestamp::from_nanos(7), &hop, &message);
+    }
+
+    #[test]
+    fn numbers_at_their_limits_overflow_nothing() {
+        let mut sessions = Sessions::new(Options::default());
+        let odd = image(7, |dialog| {
+            dialog.ordinal = u64::MAX;
+            dialog.ending().revision = u32::MAX;
+        });
+        for _ in 0..2 {
+            sessions.restore(&odd).unwrap();
+        }
+        let headers = "From: <sip:a>;tag=a\r\nTo: <sip:b>;tag=\0\0\0\x07\r\nCall-ID: 1\r\nCSeq: 2 BYE\r\n\r\n";
+        message(&mut sessions, &format!("BYE sip:b SIP/2.0\r\n{headers}"));
+        assert_eq!(sessions.pop().map(|record| record.revision), Some(u32::MAX));
+        message(
+            &mut sessions,
+            "INVITE sip:b SIP/2.0\r\nFrom: <sip:a>\r\nTo: <sip:b>\r\nCall-ID: 2\r\nCSeq: 1 INVITE\r\n\r\n",
+        );
+        assert_eq!(sessions.len(), 3);
+    }
+
+    #[test]
+    fn more_images_than_fit_are_evicted_and_not_kept_anywhere() {
+        let mut sessions = Sessions::new(Options { max_dialogs: 1, ..Options::default() });
+        for number in 0..2_000 {
+            sessions.restore(&image(number, |_| ())).unwrap();
+            assert!(sessions.len() <= 256 && sessions.evicted.is_empty());
+        }
+        assert!(sessions.counts().evicted_sessions >= 1_700);
+    }
+
+    #[test]
+    fn a_length_that_lies_and_bytes_that_follow_are_refused() {
+        let mut sessions = Sessions::new(Options::default());
+        let whole = image(1, |_| ());
+        let longer = [&whole[..], b"x"].concat();
+        assert_eq!(sessions.restore(&longer), Err(NotRestored::Unreadable));
+        // Version, elsewhere, server name: the next is the length of the block, here more than any memory has.
+        let lying = [&whole[..3], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], &whole[4..]].concat();
+        assert_eq!(sessions.restore(&lying), Err(NotRestored::Unreadable));
+        assert!(sessions.is_empty());
+    }
+
+    #[test]
+    fn a_block_without_its_key_is_survived() {
+        let mut sessions = Sessions::new(Options::default());
+        sessions.restore(&image(1, |dialog| dialog.block = Block::default())).unwrap();
+        sessions.end();
+        sessions.advance(Timestamp::MAX);
     }
 }

@@ -213,7 +213,7 @@ impl Sessions {
 
     /// Counts what had to go at the table's bound. The loss of an open session is a loss of state, which the records of
     /// all sessions that were open at the time will carry.
-    fn bury_evicted(&mut self) {
+    pub(super) fn bury_evicted(&mut self) {
         for (place, dialog) in core::mem::take(&mut self.evicted) {
             self.gone(&dialog);
             if let Some(legs) = &mut self.legs {

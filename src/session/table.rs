@@ -128,7 +128,8 @@ impl Table {
         }
         self.bytes += dialog.block.size();
         dialog.ordinal = self.next_ordinal;
-        self.next_ordinal += 1;
+        // A restored image may hold any number.
+        self.next_ordinal = self.next_ordinal.saturating_add(1);
 
         let place = self.free.pop().unwrap_or(self.slots.len() as Place);
         let slots = &self.slots;

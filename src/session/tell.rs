@@ -57,7 +57,7 @@ impl Sessions {
         }
         let toll =
             self.losses.between(dialog.start(), conclusion.stop.max(conclusion.detected.unwrap_or(conclusion.stop)));
-        let revision = ending.revision + 1;
+        let revision = ending.revision.saturating_add(1);
         let mut record = compose(dialog, &conclusion, toll, self.servers.name(dialog.point), revision, revised);
         record.withdrawn = withdrawn || other_service;
         record.identity.fork_index = self.fork_index(place);
@@ -113,7 +113,7 @@ impl Sessions {
 
     fn bump(&mut self, place: Place) {
         if let Some(ending) = self.table.get_mut(place).and_then(|dialog| dialog.ending.as_deref_mut()) {
-            ending.revision += 1;
+            ending.revision = ending.revision.saturating_add(1);
         }
     }
 

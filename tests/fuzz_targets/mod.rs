@@ -13,6 +13,7 @@ mod party_address;
 mod peel;
 mod probe;
 mod promises;
+mod restore;
 mod script;
 mod sctp;
 mod sdp;
@@ -28,6 +29,7 @@ pub use im_server::im_server;
 pub use party_address::party_address;
 pub use peel::peel;
 pub use probe::probe;
+pub use restore::restore;
 pub use sctp::sctp;
 pub use sdp::sdp;
 pub use session::session;
@@ -40,13 +42,14 @@ pub use wire::wire;
 pub type Target = fn(&[u8]);
 
 /// Every target by name; the name is that of its folder in `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("capture_file", capture_file),
     ("framing", framing),
     ("im_server", im_server),
     ("party_address", party_address),
     ("peel", peel),
     ("probe", probe),
+    ("restore", restore),
     ("sctp", sctp),
     ("sdp", sdp),
     ("session", session),

@@ -89,14 +89,30 @@ pub fn session(bytes: &[u8]) {
 }
 
 fn run(bytes: &[u8]) -> Vec<tolltap::charging::StopRecord> {
-    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
-    let (letters, rest) = bytes.split_at(end);
-    let options = options(letters);
+    let (options, script) = read(bytes);
     let bound = options.max_dialogs.max(256);
     let mut witness = Witness::new(Probe::new(options), bound);
-    let mut script = Script(rest);
-    // A day in, so that time can step back.
-    let (mut now, mut number) = (86_400_000_i64, 0);
+    let mut now = START;
+    steps(script, &mut now, |input| match input {
+        Input::Tick(time) => witness.tick(time),
+        input => witness.feed(input),
+    });
+    witness.end()
+}
+
+/// Milliseconds on the clock at the first step: a day, so that time can step back.
+pub(super) const START: i64 = 86_400_000;
+
+/// The options of the first line, and the steps after it.
+pub(super) fn read(bytes: &[u8]) -> (Options, Script<'_>) {
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let (letters, rest) = bytes.split_at(end);
+    (options(letters), Script(rest))
+}
+
+/// Feeds the inputs that the steps say, from `now` on.
+pub(super) fn steps(mut script: Script<'_>, now: &mut i64, mut feed: impl FnMut(Input<'_>)) {
+    let mut number = 0;
     while !script.is_empty() {
         if matches!(script.0, [b'\n', ..]) {
             script.byte();
@@ -104,22 +120,23 @@ fn run(bytes: &[u8]) -> Vec<tolltap::charging::StopRecord> {
         }
         let step: [u8; 10] = core::array::from_fn(|_| script.byte());
         let passed = pick(step[8], &STEPS);
-        now = (now + passed).max(0);
-        let time = at(now as u64);
+        *now = (*now + passed).max(0);
+        let time = at(*now as u64);
         // Jumps of the clock are the business of the probe; here a long silence is a tick that says so.
         if step[0] == TICK || passed > 60_000 {
-            witness.tick(time);
+            feed(Input::Tick(time));
         }
         if step[0] == LOSS {
-            let loss = Loss { interface: InterfaceId(0), from: at(now.saturating_sub(500) as u64), to: time, count: 3 };
-            witness.feed(Input::Loss(loss));
+            let loss =
+                Loss { interface: InterfaceId(0), from: at(now.saturating_sub(500).max(0) as u64), to: time, count: 3 };
+            feed(Input::Loss(loss));
         }
         if matches!(step[0], TICK | LOSS) {
             continue;
         }
         number += 1;
         let packet = packet(step[6], &message(&step));
-        witness.feed(Input::Frame(Frame {
+        feed(Input::Frame(Frame {
             time,
             link: LinkType::Ipv4,
             bytes: &packet,
@@ -128,7 +145,6 @@ fn run(bytes: &[u8]) -> Vec<tolltap::charging::StopRecord> {
             number,
         }));
     }
-    witness.end()
 }
 
 fn options(letters: &[u8]) -> Options {
@@ -193,7 +209,7 @@ fn message(step: &[u8; 10]) -> Vec<u8> {
 }
 
 /// The message in a UDP datagram from one of four hosts to another.
-fn packet(hop: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn packet(hop: u8, payload: &[u8]) -> Vec<u8> {
     let (source, destination) = (hop & 3, hop >> 2 & 3);
     let length = payload.len() as u16;
     let mut packet = vec![0x45, 0];
