@@ -9,64 +9,79 @@ fn text(value: &[u8]) -> Text {
     Private::new(value.into())
 }
 
-fn one(block: &Block, fact: Fact) -> Option<Text> {
-    block.first(fact).map(text)
-}
+/// The parts of a record that come from the block, in one pass over it.
+///
+/// Of a fact that stands there several times and has room for one value, the first counts.
+pub(crate) fn told(block: &Block, kind: ServiceKind) -> (Parties, Service, Network, Correlation) {
+    let (mut parties, mut service) = (Parties::default(), Service { kind, ..Service::default() });
+    let (mut network, mut correlation) = (Network::default(), Correlation::default());
+    for (fact, value) in block.fields() {
+        let only = match fact {
+            // What the dialog itself is known by.
+            Fact::CallId | Fact::FirstTag | Fact::SecondTag | Fact::InviteHop => continue,
 
-fn every(block: &Block, fact: Fact) -> Vec<Text> {
-    block.all(fact).map(text).collect()
-}
+            Fact::CallerAsserted => {
+                parties.calling.push(text(value));
+                continue;
+            }
+            Fact::CalleeAsserted => {
+                parties.called_asserted.push(text(value));
+                continue;
+            }
+            Fact::FeatureTag => {
+                service.feature_tags.push(text(value));
+                continue;
+            }
+            Fact::Media => {
+                service.media.extend(Media::unpack(value));
+                continue;
+            }
+            Fact::CallerAccess => {
+                network.caller_access.push(text(value));
+                continue;
+            }
+            Fact::CalleeAccess => {
+                network.callee_access.push(text(value));
+                continue;
+            }
+            Fact::Node => {
+                network.node = network.node.or_else(|| unpack_node(value).map(Private::new));
+                continue;
+            }
 
-pub(crate) fn parties(block: &Block) -> Parties {
-    Parties {
-        from: one(block, Fact::From),
-        to: one(block, Fact::To),
-        calling: every(block, Fact::CallerAsserted),
-        called: one(block, Fact::RequestUri),
-        called_asserted: every(block, Fact::CalleeAsserted),
-        served_user: one(block, Fact::ServedUser),
-        caller_agent: one(block, Fact::CallerAgent),
-        callee_agent: one(block, Fact::CalleeAgent),
-        caller_instance: one(block, Fact::CallerInstance),
-        callee_instance: one(block, Fact::CalleeInstance),
+            Fact::From => &mut parties.from,
+            Fact::To => &mut parties.to,
+            Fact::RequestUri => &mut parties.called,
+            Fact::ServedUser => &mut parties.served_user,
+            Fact::CallerAgent => &mut parties.caller_agent,
+            Fact::CalleeAgent => &mut parties.callee_agent,
+            Fact::CallerInstance => &mut parties.caller_instance,
+            Fact::CalleeInstance => &mut parties.callee_instance,
+
+            Fact::CommunicationService => &mut service.communication_service,
+            Fact::Priority => &mut service.priority,
+
+            Fact::Cellular => &mut network.cellular,
+            Fact::OriginatingIoi => &mut network.originating_ioi,
+            Fact::TerminatingIoi => &mut network.terminating_ioi,
+            Fact::TransitIoi => &mut network.transit_ioi,
+            Fact::Visited => &mut network.visited,
+            Fact::ChargingFunctions => &mut network.charging_functions,
+
+            Fact::Icid => &mut correlation.icid,
+            Fact::IcidGeneratedAt => &mut correlation.icid_generated_at,
+            Fact::RelatedIcid => &mut correlation.related_icid,
+            Fact::SessionId => &mut correlation.session_id,
+            Fact::ContributionId => &mut correlation.contribution_id,
+            Fact::ConversationId => &mut correlation.conversation_id,
+            Fact::InReplyToContributionId => &mut correlation.in_reply_to_contribution_id,
+            Fact::Configured => &mut correlation.configured,
+        };
+        if only.is_none() {
+            *only = Some(text(value));
+        }
     }
-}
-
-pub(crate) fn service(block: &Block, kind: ServiceKind) -> Service {
-    Service {
-        kind,
-        communication_service: one(block, Fact::CommunicationService),
-        feature_tags: every(block, Fact::FeatureTag),
-        media: block.all(Fact::Media).filter_map(Media::unpack).collect(),
-        priority: one(block, Fact::Priority),
-    }
-}
-
-pub(crate) fn network(block: &Block) -> Network {
-    Network {
-        caller_access: every(block, Fact::CallerAccess),
-        callee_access: every(block, Fact::CalleeAccess),
-        cellular: one(block, Fact::Cellular),
-        originating_ioi: one(block, Fact::OriginatingIoi),
-        terminating_ioi: one(block, Fact::TerminatingIoi),
-        transit_ioi: one(block, Fact::TransitIoi),
-        visited: one(block, Fact::Visited),
-        charging_functions: one(block, Fact::ChargingFunctions),
-        node: block.first(Fact::Node).and_then(unpack_node).map(Private::new),
-    }
-}
-
-pub(crate) fn correlation(block: &Block) -> Correlation {
-    Correlation {
-        icid: one(block, Fact::Icid),
-        icid_generated_at: one(block, Fact::IcidGeneratedAt),
-        related_icid: one(block, Fact::RelatedIcid),
-        session_id: one(block, Fact::SessionId),
-        contribution_id: one(block, Fact::ContributionId),
-        conversation_id: one(block, Fact::ConversationId),
-        in_reply_to_contribution_id: one(block, Fact::InReplyToContributionId),
-        configured: one(block, Fact::Configured),
-    }
+    (parties, service, network, correlation)
 }
 
 /// Port in network byte order, then the 4 or 16 bytes of the address.

@@ -1,11 +1,14 @@
 //! What is kept of an INVITE and of its answer.
 
+use memchr::memchr_iter;
+
 use super::block::{Fact, Packer};
 use super::compose::pack_node;
 use super::record::{Media, Role};
 use crate::packet::Endpoint;
+use crate::sip::sdp::Sdp;
 use crate::sip::{
-    ChargingVector, Header, Message, StartLine, communication_service, feature_tags, instance, without_tag,
+    ChargingVector, FeatureTag, Header, Message, StartLine, communication_service, feature_tags, instance, without_tag,
 };
 
 /// Most values kept of a header that may come many times.
@@ -44,8 +47,7 @@ pub(crate) fn gather_invite(
     list(packer, Fact::CallerAsserted, invite, Header::PAssertedIdentity);
     kept(packer, Fact::ServedUser, Header::PServedUser);
     kept(packer, Fact::CallerAgent, Header::UserAgent);
-    packer.push_new(Fact::CallerInstance, instance(invite));
-    packer.push_new(Fact::CommunicationService, communication_service(invite).as_deref());
+    device(packer, Fact::CallerInstance, invite);
     kept(packer, Fact::Priority, Header::ResourcePriority);
     kept(packer, Fact::Priority, Header::Priority);
     list(packer, Fact::CallerAccess, invite, Header::PAccessNetworkInfo);
@@ -61,25 +63,24 @@ pub(crate) fn gather_invite(
     Gathered { sdp: !invite.body().is_empty() && invite.sdp().is_some(), messaging: tags(packer, invite) }
 }
 
-/// Adds what a 2xx to an INVITE tells and the packer does not have yet. With `answers`, its SDP is the answer of an
+/// Adds what a 2xx to an INVITE tells and the packer does not have yet. `sdp` is its SDP if that is the answer of an
 /// offer, and is kept.
 pub(crate) fn gather_answer(
     packer: &mut Packer,
     answer: &Message<'_>,
-    answers: bool,
+    sdp: Option<Sdp<'_>>,
     correlation_header: Option<&str>,
 ) -> Gathered {
     list(packer, Fact::CalleeAsserted, answer, Header::PAssertedIdentity);
     let agent = answer.first(Header::Server).or_else(|| answer.first(Header::UserAgent));
     packer.push_new(Fact::CalleeAgent, agent.as_ref().map(|value| value.unfold()).as_deref());
-    packer.push_new(Fact::CalleeInstance, instance(answer));
-    packer.push_new(Fact::CommunicationService, communication_service(answer).as_deref());
+    device(packer, Fact::CalleeInstance, answer);
     list(packer, Fact::CalleeAccess, answer, Header::PAccessNetworkInfo);
     charging_vector(packer, answer);
     keys(packer, answer, correlation_header);
     let mut gathered = Gathered { sdp: false, messaging: tags(packer, answer) };
-    if answers {
-        let media = gather_media(packer, answer);
+    if let Some(sdp) = sdp {
+        let media = gather_media(packer, sdp);
         gathered.sdp = media.sdp;
         gathered.messaging |= media.messaging;
     }
@@ -87,10 +88,8 @@ pub(crate) fn gather_answer(
 }
 
 /// Adds the media of an answered session description, unless the packer has some.
-pub(crate) fn gather_media(packer: &mut Packer, answer: &Message<'_>) -> Gathered {
-    let mut gathered = Gathered::default();
-    let Some(sdp) = answer.sdp() else { return gathered };
-    gathered.sdp = true;
+pub(crate) fn gather_media(packer: &mut Packer, sdp: Sdp<'_>) -> Gathered {
+    let mut gathered = Gathered { sdp: true, messaging: false };
     let had_media = packer.has(Fact::Media);
     let mut packed = Vec::new();
     for section in sdp.media().take(MAX_MEDIA) {
@@ -169,17 +168,54 @@ fn keys(packer: &mut Packer, message: &Message<'_>, correlation_header: Option<&
     }
 }
 
-/// Adds the IM feature tags, each once, and says whether there are any.
+/// Adds `+sip.instance` of the Contact.
+fn device(packer: &mut Packer, fact: Fact, message: &Message<'_>) {
+    if shows(message, Header::Contact, b"+sip.instance") {
+        packer.push_new(fact, instance(message));
+    }
+}
+
+/// Adds the IM feature tags, each once, and the communication service; says whether there are any IM feature tags.
 fn tags(packer: &mut Packer, message: &Message<'_>) -> bool {
+    let mut wants_service = !packer.has(Fact::CommunicationService);
+    if wants_service
+        && [Header::PAssertedService, Header::FeatureCaps].iter().any(|header| message.first(*header).is_some())
+    {
+        packer.push_new(Fact::CommunicationService, communication_service(message).as_deref());
+        wants_service = false;
+    }
+    // Every tag that `feature_tags` knows begins so.
+    if !shows(message, Header::Contact, b"+g.") && !shows(message, Header::AcceptContact, b"+g.") {
+        return false;
+    }
     let keep = !packer.has(Fact::FeatureTag);
-    let mut messaging = false;
-    for tag in feature_tags(message).filter(|tag| tag.is_im()).take(MAX_VALUES) {
-        messaging = true;
+    let mut found = 0;
+    for tag in feature_tags(message) {
+        if let FeatureTag::Icsi(urn) = &tag
+            && wants_service
+        {
+            packer.push_new(Fact::CommunicationService, [&**urn]);
+            wants_service = false;
+        }
+        if found == MAX_VALUES || !tag.is_im() {
+            continue;
+        }
+        found += 1;
         if keep && !packer.holds(Fact::FeatureTag, tag.text()) {
             packer.push(Fact::FeatureTag, tag.text());
         }
     }
-    messaging
+    found > 0
+}
+
+/// Whether a header may have a parameter whose name begins so, with its `+`: most Contacts have none, and to look is
+/// far cheaper than to read their parameters.
+fn shows(message: &Message<'_>, header: Header, name: &[u8]) -> bool {
+    message.all(header).any(|value| {
+        let raw = value.raw();
+        memchr_iter(b'+', raw)
+            .any(|at| raw.get(at..at + name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name)))
+    })
 }
 
 #[cfg(test)]

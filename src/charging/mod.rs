@@ -15,7 +15,7 @@ mod server;
 
 pub use crate::sip::sdp::Direction;
 pub use block::{Block, Fact, Packer};
-pub(crate) use compose::{correlation, network, parties, service};
+pub(crate) use compose::told;
 pub use evidence::{Confirmation, Evidence, Sight};
 pub(crate) use gather::{Gathered, gather_answer, gather_invite, gather_media, product_role};
 pub use options::{ImServer, ImServerError, Options, OrphanBye};

@@ -68,6 +68,12 @@ impl Servers {
         self.addresses.is_empty()
     }
 
+    /// Whether there is more than one charging point.
+    #[must_use]
+    pub fn has_several(&self) -> bool {
+        self.names.len() > 1
+    }
+
     /// Every charging point.
     pub fn points(&self) -> impl Iterator<Item = Point> + use<> {
         (0..self.names.len() as u8).map(Point)

@@ -123,11 +123,11 @@ impl Sessions {
             if first_sight {
                 // With an offer in the INVITE the 2xx answers it; without, the 2xx is the offer and the ACK the answer.
                 let answers = dialog.marks.has(Marks::OFFER) || !dialog.marks.has(Marks::INVITE);
-                let new_media = answers && !message.body().is_empty() && message.sdp().is_some();
+                let sdp = message.sdp().filter(|_| answers);
                 let packer = self.packer.clear();
-                packer.copy(&dialog.block, |fact| fact != Fact::InviteHop && !(new_media && fact == Fact::Media));
+                packer.copy(&dialog.block, |fact| fact != Fact::InviteHop && !(sdp.is_some() && fact == Fact::Media));
                 let header = self.options.correlation_header.as_deref();
-                let gathered = gather_answer(packer, message, answers, header);
+                let gathered = gather_answer(packer, message, sdp, header);
                 self.repacked += packer.repack(&mut dialog.block);
                 dialog.learned(gathered, Marks::MEDIA);
                 self.remember_leg(place);

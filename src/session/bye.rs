@@ -41,7 +41,7 @@ impl Sessions {
     fn note_bye(&mut self, place: Place, side: Side, at: &Crossed<'_>) {
         let message = at.message;
         let cseq = message.cseq().number;
-        let entered = self.entered_at_another_point(at);
+        let entered = self.servers.has_several() && self.entered_at_another_point(at);
         let same_tags = message.from_tag() == message.to_tag();
         let sides_unknown = same_tags && self.side_by_uri(place, at).is_none();
         let at_server = !self.servers.is_empty();

@@ -158,10 +158,11 @@ impl Sessions {
 
     /// Keeps the media of an answered session description.
     pub(super) fn note_media(&mut self, place: Place, at: &Crossed<'_>) {
+        let Some(sdp) = at.message.sdp() else { return };
         let Some(dialog) = self.table.get_mut(place) else { return };
         let packer = self.packer.clear().copy(&dialog.block, |fact| fact != Fact::Media);
-        let gathered = gather_media(packer, at.message);
-        if !gathered.sdp || packer.is(&dialog.block) {
+        let gathered = gather_media(packer, sdp);
+        if packer.is(&dialog.block) {
             return;
         }
         self.repacked += packer.repack(&mut dialog.block);

@@ -4,10 +4,7 @@ use super::dialog::service_kind;
 use super::dialog::{Dialog, Marks, Side};
 use super::ending::{Conclusion, Ending};
 use super::losses::Toll;
-use crate::charging::{
-    End, Evidence, Identity, Leg, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, correlation, network,
-    parties, service,
-};
+use crate::charging::{End, Evidence, Identity, Leg, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, told};
 use crate::private::Private;
 
 /// Builds the record of a conclusion, with what is known at this moment and nothing else.
@@ -25,6 +22,7 @@ pub(super) fn compose(
     let tag_of = |side| text(if side == Side::First { first } else { second });
     let reasons = dialog.ending.as_deref().map(|ending| ending.reasons.as_slice()).unwrap_or_default();
     let answer = conclusion.answer.get();
+    let (parties, service, network, correlation) = told(&dialog.block, service_kind(dialog));
 
     StopRecord {
         record_id: RecordId::of(server_name.as_bytes(), call_id, first, second),
@@ -55,10 +53,10 @@ pub(super) fn compose(
             terminated_by: conclusion.terminated_by,
             reasons: reasons.iter().map(|value| text(value)).collect(),
         },
-        parties: parties(&dialog.block),
-        service: service(&dialog.block, service_kind(dialog)),
-        network: network(&dialog.block),
-        correlation: correlation(&dialog.block),
+        parties,
+        service,
+        network,
+        correlation,
         legs: Vec::new(),
         evidence: evidence(dialog, conclusion, toll),
     }
