@@ -1,9 +1,14 @@
 //! What a dialog keeps of its messages, in one packed block.
 //!
 //! Three hundred thousand open sessions with a dozen strings each would be millions of small allocations. A block is one
-//! exact allocation: fields one after the other, each a kind, a length and its bytes.
+//! exact allocation: fields one after the other. Most values of a network are said over and over: hosts, user agents and
+//! services are kept once for all dialogs ([`Words`]), and what a dialog says twice is kept once in it.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+use super::words::Words;
 
 /// What a field of a block is. The order of the variants is the order in which a block keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,14 +50,15 @@ pub enum Fact {
     ConversationId,
     InReplyToContributionId,
     Configured,
-    /// One m= section of the latest answered SDP, as [`Media`](super::Media) packs itself.
+    /// One m= section of the latest answered SDP, as [`Media`](super::Media) packs itself: what it is, and then where.
     Media,
+    MediaEnd,
     /// Address of the charging point: port, then 4 or 16 bytes.
     Node,
 }
 
 impl Fact {
-    const ALL: [Self; 35] = [
+    const ALL: [Self; 36] = [
         Self::CallId,
         Self::FirstTag,
         Self::SecondTag,
@@ -87,12 +93,55 @@ impl Fact {
         Self::InReplyToContributionId,
         Self::Configured,
         Self::Media,
+        Self::MediaEnd,
         Self::Node,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.get(usize::from(byte)).copied()
     }
+
+    /// Whether it tells of the media of an answer.
+    pub(crate) const fn is_of_media(self) -> bool {
+        matches!(self, Self::Media | Self::MediaEnd)
+    }
+
+    /// How values of this kind may be shortened.
+    const fn sharing(self) -> Sharing {
+        match self {
+            Self::From | Self::To | Self::ServedUser => Sharing::Host,
+            Self::RequestUri | Self::CalleeAsserted => Sharing::PartOf(Self::To),
+            Self::CallerAsserted => Sharing::PartOf(Self::From),
+            Self::CallerAgent
+            | Self::CalleeAgent
+            | Self::CommunicationService
+            | Self::FeatureTag
+            | Self::Priority
+            | Self::CallerAccess
+            | Self::CalleeAccess
+            | Self::Visited
+            | Self::ChargingFunctions
+            | Self::IcidGeneratedAt
+            | Self::OriginatingIoi
+            | Self::TerminatingIoi
+            | Self::TransitIoi
+            | Self::Media => Sharing::Whole,
+            _ => Sharing::Nothing,
+        }
+    }
+}
+
+/// How the values of a fact may be shortened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    /// They are their dialog's own, and always stand in the block as they are.
+    Nothing,
+    /// The whole value may be a word.
+    Whole,
+    /// What follows the user of an address may be a word.
+    Host,
+    /// As `Host`, or the value may stand within that of this fact, which is never itself a part.
+    PartOf(Fact),
 }
 
 /// Longest value kept of one field, in bytes: a header may be 64 KiB long, and a table of dialogs must not be. What is
@@ -101,22 +150,95 @@ pub(super) const MAX_VALUE: usize = 1024;
 /// Longest Call-ID or tag kept.
 pub(super) const MAX_KEY: usize = 4096;
 
+/// A value, in the two pieces in which it may be kept.
+#[derive(Clone, Copy, Default)]
+pub struct FactValue<'a> {
+    head: &'a [u8],
+    tail: &'a [u8],
+}
+
+impl<'a> FactValue<'a> {
+    /// All its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
+        match (self.head, self.tail) {
+            (whole, []) | ([], whole) => Cow::Borrowed(whole),
+            (head, tail) => Cow::Owned([head, tail].concat()),
+        }
+    }
+
+    /// All its bytes, in an allocation of their own.
+    #[must_use]
+    pub fn to_box(&self) -> Box<[u8]> {
+        let mut bytes = Vec::with_capacity(self.head.len() + self.tail.len());
+        bytes.extend_from_slice(self.head);
+        bytes.extend_from_slice(self.tail);
+        bytes.into_boxed_slice()
+    }
+
+    fn is(&self, text: &[u8]) -> bool {
+        text.strip_prefix(self.head).is_some_and(|rest| rest == self.tail)
+    }
+
+    /// The part of `len` bytes from `start` on.
+    fn part(&self, start: usize, len: usize) -> Option<Self> {
+        let end = start.checked_add(len)?;
+        let split = self.head.len();
+        Some(Self {
+            head: self.head.get(start.min(split)..end.min(split))?,
+            tail: self.tail.get(start.saturating_sub(split)..end.saturating_sub(split))?,
+        })
+    }
+}
+
 /// A packed, immutable list of facts.
 ///
-/// Invariant: the bytes are a sequence of whole fields (kind, length as one byte below 255 or as 255 and two bytes,
-/// value), made by [`Packer`] alone.
-#[derive(Clone, Default, Serialize, Deserialize)]
+/// Invariant: the bytes are a sequence of whole fields, made by [`Packer`] alone. A field begins with its kind and, in the
+/// two highest bits, its [form](Form); numbers of words are those of the packer that made it.
+#[derive(Clone, Default)]
 pub struct Block(Box<[u8]>);
 
 impl Block {
-    /// The first value of this kind.
-    pub fn first(&self, fact: Fact) -> Option<&[u8]> {
-        self.all(fact).next()
+    /// The first value of a kind that is always kept as it is.
+    pub fn own(&self, fact: Fact) -> Option<&[u8]> {
+        self.all_own(fact).next()
     }
 
-    /// Every value of this kind, in the order in which they were packed.
-    pub fn all(&self, fact: Fact) -> impl Iterator<Item = &[u8]> {
-        self.fields().filter(move |field| field.0 == fact).map(|field| field.1)
+    /// Every value of a kind that is always kept as it is, in the order in which they were packed.
+    pub fn all_own(&self, fact: Fact) -> impl Iterator<Item = &[u8]> {
+        debug_assert!(fact.sharing() == Sharing::Nothing, "{fact:?}");
+        self.fields().filter_map(move |field| match field.form {
+            Form::Own(value) if field.fact == fact => Some(value),
+            _ => None,
+        })
+    }
+
+    /// Whether it has this kind.
+    #[must_use]
+    pub fn has(&self, fact: Fact) -> bool {
+        self.fields().any(|field| field.fact == fact)
+    }
+
+    /// The first value of this kind; `packer` is the one that packed it.
+    #[must_use]
+    pub fn first<'a>(&'a self, fact: Fact, packer: &'a Packer) -> Option<FactValue<'a>> {
+        first(&self.0, fact, &packer.words)
+    }
+
+    /// Every value; `packer` is the one that packed it.
+    pub fn values<'a>(&'a self, packer: &'a Packer) -> impl Iterator<Item = (Fact, FactValue<'a>)> {
+        self.fields().map(|field| (field.fact, value(&self.0, field.form, &packer.words)))
+    }
+
+    /// Call-ID, first tag and, of a dialog, second tag, which stand before all else.
+    #[must_use]
+    pub fn key(&self) -> (&[u8], &[u8], Option<&[u8]>) {
+        let mut fields = self.fields();
+        let mut next = |fact| match fields.next() {
+            Some(Field { fact: found, form: Form::Own(value), .. }) if found == fact => Some(value),
+            _ => None,
+        };
+        (next(Fact::CallId).unwrap_or_default(), next(Fact::FirstTag).unwrap_or_default(), next(Fact::SecondTag))
     }
 
     /// Bytes it takes, without the allocator's share.
@@ -125,42 +247,103 @@ impl Block {
         self.0.len()
     }
 
-    /// Every field.
-    pub fn fields(&self) -> Fields<'_> {
+    fn fields(&self) -> Fields<'_> {
         Fields(&self.0)
     }
 }
 
+/// How a field keeps its value.
+#[derive(Clone, Copy)]
+enum Form<'a> {
+    /// As it is: a length, as one byte below 255 or as 255 and two bytes, and the bytes.
+    Own(&'a [u8]),
+    /// With a word at its end: a length byte, so many bytes, and the number of the word in two.
+    Word(&'a [u8], u16),
+    /// As a part of the first value of another fact of the block: that fact, where it starts, and its length, a byte each.
+    Part(Fact, u8, u8),
+}
+
+const OWN: u8 = 0;
+const WORD: u8 = 1 << 6;
+const PART: u8 = 2 << 6;
+const FORM: u8 = 3 << 6;
+
+#[derive(Clone, Copy)]
+struct Field<'a> {
+    fact: Fact,
+    form: Form<'a>,
+    /// The whole field.
+    bytes: &'a [u8],
+}
+
 /// Iterator over the fields of a block.
-pub struct Fields<'a>(&'a [u8]);
+struct Fields<'a>(&'a [u8]);
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = (Fact, &'a [u8]);
+    type Item = Field<'a>;
 
-    fn next(&mut self) -> Option<Self::Item> {
+    #[inline]
+    fn next(&mut self) -> Option<Field<'a>> {
         let (&kind, rest) = self.0.split_first()?;
         let (&short, rest) = rest.split_first()?;
-        let (len, rest) = if short < LONG {
-            (usize::from(short), rest)
-        } else {
-            let (len, rest) = rest.split_first_chunk::<2>()?;
-            (usize::from(u16::from_le_bytes(*len)), rest)
+        let (form, rest) = match kind & FORM {
+            OWN => {
+                let (len, rest) = if short < LONG {
+                    (usize::from(short), rest)
+                } else {
+                    let (len, rest) = rest.split_first_chunk::<2>()?;
+                    (usize::from(u16::from_le_bytes(*len)), rest)
+                };
+                let (value, rest) = rest.split_at_checked(len)?;
+                (Form::Own(value), rest)
+            }
+            WORD => {
+                let (head, rest) = rest.split_at_checked(usize::from(short))?;
+                let (number, rest) = rest.split_first_chunk::<2>()?;
+                (Form::Word(head, u16::from_le_bytes(*number)), rest)
+            }
+            _ => {
+                let ([start, len], rest) = rest.split_first_chunk::<2>()?;
+                (Form::Part(Fact::from_byte(short)?, *start, *len), rest)
+            }
         };
-        let (value, rest) = rest.split_at_checked(len)?;
+        let bytes = self.0.get(..self.0.len() - rest.len())?;
         self.0 = rest;
-        Some((Fact::from_byte(kind)?, value))
+        Some(Field { fact: Fact::from_byte(kind & !FORM)?, form, bytes })
+    }
+}
+
+fn first<'a>(block: &'a [u8], fact: Fact, words: &'a Words) -> Option<FactValue<'a>> {
+    Fields(block).find(|field| field.fact == fact).map(|field| value(block, field.form, words))
+}
+
+/// The value that a form in this block stands for.
+fn value<'a>(block: &'a [u8], form: Form<'a>, words: &'a Words) -> FactValue<'a> {
+    match form {
+        Form::Own(head) => FactValue { head, tail: &[] },
+        Form::Word(head, number) => FactValue { head, tail: words.word(number) },
+        Form::Part(of, start, len) => {
+            let whole = Fields(block).find(|field| field.fact == of).map(|field| match field.form {
+                Form::Own(head) => FactValue { head, tail: &[] },
+                Form::Word(head, number) => FactValue { head, tail: words.word(number) },
+                // A part of a part is never made.
+                Form::Part(..) => FactValue::default(),
+            });
+            whole.and_then(|whole| whole.part(usize::from(start), usize::from(len))).unwrap_or_default()
+        }
     }
 }
 
 /// Length byte that says that two more bytes of length follow.
 const LONG: u8 = 255;
 
-/// Gathers fields into a buffer that is used again and again, then packs them exactly.
+/// Gathers fields into a buffer that is used again and again, then packs them exactly; knows the words of all its blocks.
 #[derive(Default)]
 pub struct Packer {
     bytes: Vec<u8>,
     /// The kinds gathered so far, one bit each.
     kinds: u64,
+    words: Words,
 }
 
 impl Packer {
@@ -176,7 +359,20 @@ impl Packer {
         let bound = if fact <= Fact::SecondTag { MAX_KEY } else { MAX_VALUE };
         let value = &value[..value.len().min(bound)];
         self.kinds |= 1 << fact as u8;
-        self.bytes.push(fact as u8);
+        let shortened = match fact.sharing() {
+            Sharing::Nothing => false,
+            Sharing::Whole => self.push_word(fact, value, 0),
+            Sharing::Host => self.push_host(fact, value),
+            Sharing::PartOf(of) => self.push_part(fact, value, of) || self.push_host(fact, value),
+        };
+        if !shortened {
+            self.push_own(fact, value);
+        }
+        self
+    }
+
+    fn push_own(&mut self, fact: Fact, value: &[u8]) {
+        self.bytes.push(fact as u8 | OWN);
         match u8::try_from(value.len()) {
             Ok(len) if len < LONG => self.bytes.push(len),
             _ => {
@@ -185,7 +381,35 @@ impl Packer {
             }
         }
         self.bytes.extend_from_slice(value);
-        self
+    }
+
+    /// Adds a value of which all from `at` on is a word, if that is one.
+    fn push_word(&mut self, fact: Fact, value: &[u8], at: usize) -> bool {
+        let Some((head, tail)) = value.split_at_checked(at) else { return false };
+        let Ok(len) = u8::try_from(head.len()) else { return false };
+        let Some(number) = self.words.number(tail) else { return false };
+        self.bytes.extend_from_slice(&[fact as u8 | WORD, len]);
+        self.bytes.extend_from_slice(head);
+        self.bytes.extend_from_slice(&number.to_le_bytes());
+        true
+    }
+
+    /// Adds an address whose host, with all that follows it, is a word.
+    fn push_host(&mut self, fact: Fact, value: &[u8]) -> bool {
+        memchr::memrchr(b'@', value).is_some_and(|at| self.push_word(fact, value, at))
+    }
+
+    /// Adds a value that stands within that of another fact.
+    fn push_part(&mut self, fact: Fact, text: &[u8], of: Fact) -> bool {
+        // An empty value takes no more room as it is.
+        if text.is_empty() || !self.has(of) {
+            return false;
+        }
+        let Some(whole) = first(&self.bytes, of, &self.words) else { return false };
+        let Some(start) = memmem::find(&whole.bytes(), text) else { return false };
+        let (Ok(start), Ok(len)) = (u8::try_from(start), u8::try_from(text.len())) else { return false };
+        self.bytes.extend_from_slice(&[fact as u8 | PART, of as u8, start, len]);
+        true
     }
 
     /// Adds values of a kind that was not gathered before; empty ones are left out.
@@ -200,11 +424,13 @@ impl Packer {
         self
     }
 
-    /// Adds the fields of a block for which `keep` says yes.
+    /// Adds the fields of a block for which `keep` says yes. What others are [parts](Sharing::PartOf) of, From and To, must
+    /// be among them if those are.
     pub fn copy(&mut self, block: &Block, mut keep: impl FnMut(Fact) -> bool) -> &mut Self {
-        for (fact, value) in block.fields() {
-            if keep(fact) {
-                self.push(fact, value);
+        for field in block.fields() {
+            if keep(field.fact) {
+                self.kinds |= 1 << field.fact as u8;
+                self.bytes.extend_from_slice(field.bytes);
             }
         }
         self
@@ -216,8 +442,8 @@ impl Packer {
     }
 
     /// Whether this very field was gathered.
-    pub fn holds(&self, fact: Fact, value: &[u8]) -> bool {
-        Fields(&self.bytes).any(|field| field == (fact, value))
+    pub fn holds(&self, fact: Fact, text: &[u8]) -> bool {
+        Fields(&self.bytes).any(|field| field.fact == fact && value(&self.bytes, field.form, &self.words).is(text))
     }
 
     /// Whether what was gathered is what the block has.
@@ -236,6 +462,34 @@ impl Packer {
     pub fn pack(&self) -> Block {
         Block(self.bytes.as_slice().into())
     }
+
+    /// The facts of a block as a probe can read them that does not know the words: a kind, a length in two bytes and the
+    /// bytes of each.
+    #[must_use]
+    pub fn spell(&self, block: &Block) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(2 * block.size());
+        for (fact, value) in block.values(self) {
+            let len = value.head.len() + value.tail.len();
+            bytes.push(fact as u8);
+            bytes.extend_from_slice(&(len as u16).to_le_bytes());
+            bytes.extend_from_slice(value.head);
+            bytes.extend_from_slice(value.tail);
+        }
+        bytes
+    }
+
+    /// The block of which this is the [spelling](Packer::spell); nothing if it is none.
+    #[must_use]
+    pub fn read(&mut self, mut spelled: &[u8]) -> Option<Block> {
+        self.clear();
+        while let Some((kind, rest)) = spelled.split_first() {
+            let (len, rest) = rest.split_first_chunk::<2>()?;
+            let (value, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
+            self.push(Fact::from_byte(*kind)?, value);
+            spelled = rest;
+        }
+        Some(self.pack())
+    }
 }
 
 #[cfg(test)]
@@ -244,17 +498,78 @@ mod tests {
 
     use super::*;
 
+    fn facts(block: &Block, packer: &Packer) -> Vec<(u8, Vec<u8>)> {
+        block.values(packer).map(|(fact, value)| (fact as u8, value.to_box().into_vec())).collect()
+    }
+
     proptest! {
         #[test]
-        fn gives_back_what_was_packed(fields in prop::collection::vec((0_u8..35, prop::collection::vec(any::<u8>(), 0..700)), 0..20)) {
+        fn gives_back_what_was_packed(fields in prop::collection::vec((0_u8..36, prop::collection::vec(any::<u8>(), 0..700)), 0..20)) {
             let mut packer = Packer::default();
-            for (kind, value) in &fields {
-                packer.push(Fact::from_byte(*kind).unwrap(), value);
+            // Twice: the second time more of it is shared.
+            for _ in 0..2 {
+                packer.clear();
+                for (kind, value) in &fields {
+                    packer.push(Fact::from_byte(*kind).unwrap(), value);
+                }
+                let block = packer.pack();
+                prop_assert_eq!(facts(&block, &packer), &fields[..]);
             }
-            let block = packer.pack();
-            let back: Vec<_> = block.fields().map(|(fact, value)| (fact as u8, value.to_vec())).collect();
-            prop_assert_eq!(back, fields);
         }
+
+        #[test]
+        fn what_is_shared_reads_as_if_it_were_not(
+            dialogs in prop::collection::vec(
+                prop::collection::vec((4_u8..36, "<?(sip:)?[ab]{0,2}(@example)?(>|;x)?", any::<bool>()), 0..12), 1..12),
+        ) {
+            let mut packer = Packer::default();
+            let mut blocks = Vec::new();
+            for dialog in &dialogs {
+                packer.clear();
+                for (kind, value, _) in dialog {
+                    packer.push(Fact::from_byte(*kind).unwrap(), value.as_bytes());
+                }
+                let block = packer.pack();
+                // From and To are always copied with what may be part of them.
+                let kept = |fact: Fact| {
+                    fact <= Fact::To || dialog.iter().any(|(kind, _, kept)| *kind == fact as u8 && *kept)
+                };
+                packer.clear().copy(&block, &kept);
+                let copied: Vec<_> = dialog.iter().filter(|field| kept(Fact::from_byte(field.0).unwrap())).collect();
+                blocks.push((block, packer.pack(), copied));
+            }
+            for ((block, copy, copied), dialog) in blocks.into_iter().zip(&dialogs) {
+                let plain = |field: &(u8, String, bool)| (field.0, field.1.clone().into_bytes());
+                prop_assert_eq!(facts(&block, &packer), dialog.iter().map(plain).collect::<Vec<_>>());
+                prop_assert_eq!(facts(&copy, &packer), copied.into_iter().map(plain).collect::<Vec<_>>());
+                let mut other = Packer::default();
+                let spelled = other.read(&packer.spell(&block)).unwrap();
+                prop_assert_eq!(facts(&spelled, &other), facts(&block, &packer));
+                for (kind, value, _) in dialog {
+                    let fact = Fact::from_byte(*kind).unwrap();
+                    packer.clear().copy(&block, |_| true);
+                    prop_assert!(packer.holds(fact, value.as_bytes()));
+                    prop_assert!(!packer.holds(fact, &[value.as_bytes(), b"\0"].concat()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_every_dialog_says_is_kept_once() {
+        let mut packer = Packer::default();
+        let mut pack = |user: u32| {
+            let of = |before: &str, after: &str| format!("{before}sip:{user}@ims.example.net;user=phone{after}");
+            packer.clear().push(Fact::From, of("\"A\" <", ">").as_bytes()).push(Fact::To, of("<", ">").as_bytes());
+            packer.push(Fact::RequestUri, of("", "").as_bytes()).push(Fact::CallerAgent, b"IM-client/OMA1.0 Acme/1.0");
+            (packer.pack().size(), facts(&packer.pack(), &packer))
+        };
+        let (first, _) = pack(10);
+        let (_, _) = pack(20);
+        let (third, values) = pack(30);
+        assert!(2 * third < first, "{third} of {first}");
+        assert_eq!(values[2].1, b"sip:30@ims.example.net;user=phone");
+        assert_eq!(values[3].1, b"IM-client/OMA1.0 Acme/1.0");
     }
 
     #[test]
@@ -262,13 +577,15 @@ mod tests {
         for (index, fact) in Fact::ALL.into_iter().enumerate() {
             assert_eq!(fact as usize, index);
         }
+        assert!(Fact::ALL.len() <= usize::from(WORD), "the kind has six bits");
     }
 
     #[test]
     fn cuts_what_is_too_long() {
         let long = vec![b'x'; 100_000];
-        let block = Packer::default().push(Fact::From, &long).push(Fact::CallId, &long).pack();
-        assert_eq!(block.first(Fact::From).unwrap().len(), MAX_VALUE);
-        assert_eq!(block.first(Fact::CallId).unwrap().len(), MAX_KEY);
+        let mut packer = Packer::default();
+        let block = packer.push(Fact::From, &long).push(Fact::CallId, &long).pack();
+        assert_eq!(block.first(Fact::From, &packer).unwrap().bytes().len(), MAX_VALUE);
+        assert_eq!(block.own(Fact::CallId).unwrap().len(), MAX_KEY);
     }
 }

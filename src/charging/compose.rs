@@ -1,21 +1,21 @@
 //! The parts of a StopRecord that come straight from what a dialog kept.
 
-use super::block::{Block, Fact};
+use super::block::{Block, Fact, FactValue, Packer};
 use super::record::{Correlation, Media, Network, Parties, Service, ServiceKind, Text};
 use crate::packet::Endpoint;
 use crate::private::Private;
 
-fn text(value: &[u8]) -> Text {
-    Private::new(value.into())
+fn text(value: FactValue<'_>) -> Text {
+    Private::new(value.to_box())
 }
 
 /// The parts of a record that come from the block, in one pass over it.
 ///
 /// Of a fact that stands there several times and has room for one value, the first counts.
-pub(crate) fn told(block: &Block, kind: ServiceKind) -> (Parties, Service, Network, Correlation) {
+pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Parties, Service, Network, Correlation) {
     let (mut parties, mut service) = (Parties::default(), Service { kind, ..Service::default() });
     let (mut network, mut correlation) = (Network::default(), Correlation::default());
-    for (fact, value) in block.fields() {
+    for (fact, value) in block.values(packer) {
         let only = match fact {
             // What the dialog itself is known by.
             Fact::CallId | Fact::FirstTag | Fact::SecondTag | Fact::InviteHop => continue,
@@ -33,7 +33,13 @@ pub(crate) fn told(block: &Block, kind: ServiceKind) -> (Parties, Service, Netwo
                 continue;
             }
             Fact::Media => {
-                service.media.extend(Media::unpack(value));
+                service.media.extend(Media::unpack(&value.bytes()));
+                continue;
+            }
+            Fact::MediaEnd => {
+                if let Some(media) = service.media.last_mut() {
+                    media.unpack_end(&value.bytes());
+                }
                 continue;
             }
             Fact::CallerAccess => {
@@ -45,7 +51,7 @@ pub(crate) fn told(block: &Block, kind: ServiceKind) -> (Parties, Service, Netwo
                 continue;
             }
             Fact::Node => {
-                network.node = network.node.or_else(|| unpack_node(value).map(Private::new));
+                network.node = network.node.or_else(|| unpack_node(&value.bytes()).map(Private::new));
                 continue;
             }
 

@@ -98,6 +98,9 @@ pub(crate) fn gather_media(packer: &mut Packer, sdp: Sdp<'_>) -> Gathered {
             packed.clear();
             Media::pack(&section, &mut packed);
             packer.push(Fact::Media, &packed);
+            packed.clear();
+            Media::pack_end(&section, &mut packed);
+            packer.push(Fact::MediaEnd, &packed);
         }
     }
     gathered

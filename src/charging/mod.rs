@@ -12,9 +12,10 @@ mod options;
 mod party;
 mod record;
 mod server;
+mod words;
 
 pub use crate::sip::sdp::Direction;
-pub use block::{Block, Fact, Packer};
+pub use block::{Block, Fact, FactValue, Packer};
 pub(crate) use compose::told;
 pub use evidence::{Confirmation, Evidence, Sight};
 pub(crate) use gather::{Gathered, gather_answer, gather_invite, gather_media, product_role};

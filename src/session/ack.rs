@@ -5,7 +5,7 @@ use core::hash::{BuildHasher, Hash};
 use foldhash::fast::FixedState;
 
 use super::crossed::Crossed;
-use super::dialog::{Marks, Place, Side};
+use super::dialog::{Marks, Number, Place, Side};
 use super::sessions::Sessions;
 use crate::charging::{Confirmation, Fact};
 
@@ -18,12 +18,12 @@ impl Sessions {
             // Sent before all that was seen of the dialog: it acknowledges the answer of the INVITE, whose sender called.
             if dialog.invite_cseq.is_none() && at.time <= dialog.joined {
                 dialog.set_caller(side, &mut self.packer);
-                dialog.invite_cseq = Some(message.cseq().number);
+                dialog.invite_cseq = Some(Number::of(message));
                 side = Side::First;
             }
             dialog.heard(side, at.time);
             dialog.last_good = dialog.last_good.max(at.time);
-            let of_initial = side == Side::First && dialog.invite_cseq.is_none_or(|cseq| cseq == message.cseq().number);
+            let of_initial = side == Side::First && dialog.invite_cseq.is_none_or(|cseq| cseq == Number::of(message));
             let has_invite = dialog.marks.has(Marks::INVITE);
             if of_initial && dialog.caller_known() {
                 dialog.ack.at(at.time);
@@ -51,7 +51,7 @@ impl Sessions {
                 if !confirms {
                     dialog.marks.set(Marks::ANSWERED);
                 }
-                if dialog.invite_cseq == Some(message.cseq().number) {
+                if dialog.invite_cseq == Some(Number::of(message)) {
                     dialog.ack.at(at.time);
                 }
                 dialog.heard(Side::First, at.time);
@@ -79,7 +79,7 @@ impl Sessions {
         let place = self.adopt(at, Side::First);
         if let Some(dialog) = self.table.get_mut(place) {
             dialog.marks.set(Marks::CALLER_KNOWN);
-            dialog.invite_cseq = Some(message.cseq().number);
+            dialog.invite_cseq = Some(Number::of(message));
             dialog.ack.at(at.time);
         }
         // Without a To-tag it may be that of a failure, of which a peer after RFC 2543 leaves no other trace.
@@ -101,9 +101,9 @@ impl Sessions {
     fn acknowledges_success(&self, place: Place, at: &Crossed<'_>) -> bool {
         let hop = hop_and_branch(at);
         let Some(dialog) = self.table.get(place) else { return false };
-        let mut here = dialog.block.all(Fact::InviteHop).filter(|seen| seen.get(..4) == hop.get(..4)).peekable();
+        let mut here = dialog.block.all_own(Fact::InviteHop).filter(|seen| seen.get(..4) == hop.get(..4)).peekable();
         !dialog.marks.has(Marks::FAILED)
-            && dialog.invite_cseq == Some(at.message.cseq().number)
+            && dialog.invite_cseq == Some(Number::of(at.message))
             && here.peek().is_some()
             && here.all(|seen| seen != hop)
     }

@@ -1,7 +1,7 @@
 //! The responses to an INVITE.
 
 use super::crossed::Crossed;
-use super::dialog::{Marks, Place, Side};
+use super::dialog::{Marks, Number, Place, Side};
 use super::sessions::Sessions;
 use crate::charging::{Confirmation, Fact, gather_answer};
 
@@ -42,20 +42,20 @@ impl Sessions {
         if self.sibling(at, at.message.from_tag()).is_some() {
             return;
         }
-        let cseq = at.message.cseq().number;
+        let cseq = Number::of(at.message);
         let place = self.adopt(at, Side::Second);
         if let Some(dialog) = self.table.get_mut(place) {
             dialog.marks.set(Marks::CALLER_KNOWN);
             dialog.marks.set(Marks::PROVISIONAL);
             dialog.invite_cseq = Some(cseq);
-            dialog.highest_cseq = [cseq, 0];
+            dialog.highest_cseq = [cseq.get(), 0];
         }
         self.schedule(place, self.clock());
     }
 
     fn invite_accepted(&mut self, at: &Crossed<'_>) {
         let message = at.message;
-        let cseq = message.cseq().number;
+        let cseq = Number::of(message);
         let attempt = self.attempt(at, message.from_tag());
         if let Some((place, caller)) = self.find(at) {
             if let Some(attempt) = attempt.and_then(|place| self.table.get_mut(place)) {
@@ -94,7 +94,7 @@ impl Sessions {
                 if let Some(dialog) = self.table.get_mut(place) {
                     dialog.marks.set(Marks::CALLER_KNOWN);
                     dialog.invite_cseq = Some(cseq);
-                    dialog.highest_cseq = [cseq, 0];
+                    dialog.highest_cseq = [cseq.get(), 0];
                 }
                 place
             }
@@ -105,7 +105,7 @@ impl Sessions {
     /// A 2xx to an INVITE of a dialog; `inviter` sent the INVITE.
     fn answered(&mut self, place: Place, inviter: Side, at: &Crossed<'_>) {
         let message = at.message;
-        let cseq = message.cseq().number;
+        let cseq = Number::of(message);
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.heard(inviter.other(), at.time);
         dialog.last_good = dialog.last_good.max(at.time);
@@ -125,7 +125,7 @@ impl Sessions {
                 let answers = dialog.marks.has(Marks::OFFER) || !dialog.marks.has(Marks::INVITE);
                 let sdp = message.sdp().filter(|_| answers);
                 let packer = self.packer.clear();
-                packer.copy(&dialog.block, |fact| fact != Fact::InviteHop && !(sdp.is_some() && fact == Fact::Media));
+                packer.copy(&dialog.block, |fact| fact != Fact::InviteHop && !(sdp.is_some() && fact.is_of_media()));
                 let header = self.options.correlation_header.as_deref();
                 let gathered = gather_answer(packer, message, sdp, header);
                 self.repacked += packer.repack(&mut dialog.block);
@@ -144,7 +144,7 @@ impl Sessions {
 
     /// A final failure of an INVITE.
     fn invite_failed(&mut self, at: &Crossed<'_>, status: u16) {
-        let cseq = at.message.cseq().number;
+        let cseq = Number::of(at.message);
         if let Some((place, inviter)) = self.find(at)
             && let Some(dialog) = self.table.get_mut(place)
             && (dialog.is_confirmed() && !(inviter == Side::First && dialog.invite_cseq == Some(cseq))
@@ -162,7 +162,6 @@ impl Sessions {
             {
                 dialog.heard(Side::Second, at.time);
                 dialog.marks.set(Marks::FAILED);
-                dialog.status = status;
                 if dialog.ending.is_some() {
                     self.settle(place, self.clock());
                 }

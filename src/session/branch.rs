@@ -1,7 +1,7 @@
 //! Which dialog a message belongs to, and how a dialog comes from an attempt.
 
 use super::crossed::Crossed;
-use super::dialog::{Dialog, Marks, Moment, NOWHERE, Place, Side};
+use super::dialog::{Dialog, Marks, Moment, NOWHERE, Number, Place, Side};
 use super::sessions::Sessions;
 use crate::charging::{Confirmation, Fact};
 use crate::sip::{Header, NameAddr};
@@ -33,7 +33,10 @@ impl Sessions {
         let block = &self.table.get(place)?.block;
         let from = at.message.first(Header::From)?;
         let from = NameAddr::read(from.raw())?.uri;
-        let is = |fact| block.first(fact).and_then(NameAddr::read).is_some_and(|known| known.uri == from);
+        let is = |fact| {
+            let known = block.first(fact, &self.packer).map(|value| value.bytes());
+            known.as_deref().and_then(NameAddr::read).is_some_and(|known| known.uri == from)
+        };
         match (is(Fact::From), is(Fact::To)) {
             (true, false) => Some(Side::First),
             (false, true) => Some(Side::Second),
@@ -103,7 +106,7 @@ impl Sessions {
         branch.invite = dialog.invite;
         branch.invite_vias = dialog.invite_vias;
         branch.invite_cseq = dialog.invite_cseq;
-        branch.highest_cseq[Side::First.index()] = dialog.invite_cseq.unwrap_or(0);
+        branch.highest_cseq[Side::First.index()] = dialog.invite_cseq.map_or(0, Number::get);
         for mark in [
             Marks::CALLER_KNOWN,
             Marks::INVITE,
@@ -118,7 +121,7 @@ impl Sessions {
                 branch.marks.set(mark);
             }
         }
-        if branch.block.first(Fact::FeatureTag).is_some() {
+        if branch.block.has(Fact::FeatureTag) {
             branch.marks.set(Marks::MESSAGING);
         }
         self.insert(branch)
@@ -145,7 +148,6 @@ impl Sessions {
             point: at.point,
             confirmed_by: Confirmation::None,
             marks: Marks::default(),
-            status: 0,
             invite_vias: u8::MAX,
             invite_cseq: None,
             highest_cseq: [0; 2],
@@ -169,6 +171,11 @@ fn is_of_invite(fact: Fact) -> bool {
     fact > Fact::SecondTag
         && !matches!(
             fact,
-            Fact::CalleeAsserted | Fact::CalleeAgent | Fact::CalleeInstance | Fact::CalleeAccess | Fact::Media
+            Fact::CalleeAsserted
+                | Fact::CalleeAgent
+                | Fact::CalleeInstance
+                | Fact::CalleeAccess
+                | Fact::Media
+                | Fact::MediaEnd
         )
 }

@@ -5,7 +5,7 @@ use super::dialog::{Dialog, Marks, Place, Side};
 use super::ending::{Bye, ByeAnswer, Ending};
 use super::sessions::Sessions;
 use super::status::is_challenge;
-use crate::charging::{Confirmation, Crossing, Fact, Point, Role, product_role};
+use crate::charging::{Confirmation, Crossing, Fact, Packer, Point, Role, product_role};
 use crate::sip::{Header, Message};
 use crate::time::Timestamp;
 
@@ -59,7 +59,7 @@ impl Sessions {
         let mut bye = Bye::new(at.time, cseq);
         bye.crossed(at.crossing, message.via_count(), at_server);
         bye.entered |= entered;
-        bye.product = sender_product(message, dialog, side);
+        bye.product = sender_product(message, dialog, side, &self.packer);
 
         let ending = dialog.ending();
         if ending.void.is_some_and(|(voided, old)| voided == side && cseq <= old) {
@@ -253,11 +253,12 @@ fn keep_reasons(ending: &mut Ending, message: &Message<'_>) {
 }
 
 /// What the sender of a BYE says it is: in the BYE itself, else in its INVITE or answer.
-fn sender_product(bye: &Message<'_>, dialog: &Dialog, side: Side) -> Role {
+fn sender_product(bye: &Message<'_>, dialog: &Dialog, side: Side, packer: &Packer) -> Role {
     let own = bye.first(Header::UserAgent).map_or(Role::Unspecified, |agent| product_role(agent.raw()));
     if own != Role::Unspecified {
         return own;
     }
     let fact = if side == Side::First { Fact::CallerAgent } else { Fact::CalleeAgent };
-    dialog.block.first(fact).filter(|_| dialog.caller_known()).map_or(Role::Unspecified, product_role)
+    let agent = dialog.block.first(fact, packer).filter(|_| dialog.caller_known());
+    agent.map_or(Role::Unspecified, |agent| product_role(&agent.bytes()))
 }

@@ -15,7 +15,7 @@ pub(super) struct Crossed<'a> {
     pub(super) crossing: Crossing,
     pub(super) message: &'a Message<'a>,
     /// Hash of the Call-ID.
-    pub(super) hash: u64,
+    pub(super) hash: u32,
 }
 
 impl Sessions {

@@ -1,9 +1,12 @@
 //! One dialog at one charging point: what was seen of it so far.
 
+use core::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use super::ending::Ending;
 use crate::charging::{Block, Confirmation, Fact, Gathered, Packer, Party, Point, ServiceKind};
+use crate::sip::Message;
 use crate::time::Timestamp;
 
 /// Place of a dialog in its table.
@@ -29,6 +32,20 @@ impl Moment {
     /// Seen at this time too: the earlier one stays, whatever the order in which a mirror delivered them.
     pub(crate) fn at(&mut self, time: Timestamp) {
         self.0 = self.0.min(time);
+    }
+}
+
+/// The CSeq number of an INVITE, stored as one more: it is below 2^31 (RFC 3261 §8.1.1.5), and 0 is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Number(NonZeroU32);
+
+impl Number {
+    pub(crate) fn of(message: &Message<'_>) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(message.cseq().number))
+    }
+
+    pub(crate) fn get(self) -> u32 {
+        self.0.get() - 1
     }
 }
 
@@ -110,10 +127,12 @@ impl Marks {
 /// times; [`Moment`]s only ever move earlier, the others only later, so that the order of arrival decides nothing.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Dialog {
+    /// Kept in an image as its facts, which stand there without it.
+    #[serde(skip)]
     pub(crate) block: Block,
     /// Hash of the Call-ID, kept for the index.
     #[serde(skip)]
-    pub(crate) hash: u64,
+    pub(crate) hash: u32,
     /// Place of the next dialog with this hash.
     #[serde(skip)]
     pub(crate) next: Place,
@@ -123,12 +142,10 @@ pub(crate) struct Dialog {
     pub(crate) point: Point,
     pub(crate) confirmed_by: Confirmation,
     pub(crate) marks: Marks,
-    /// Status of the latest failure of an attempt.
-    pub(crate) status: u16,
     /// Fewest Vias of its INVITE on any hop.
     pub(crate) invite_vias: u8,
     /// CSeq of the INVITE that was or may be answered; `None` while only later traffic was seen.
-    pub(crate) invite_cseq: Option<u32>,
+    pub(crate) invite_cseq: Option<Number>,
     /// Highest CSeq of each side.
     pub(crate) highest_cseq: [u32; 2],
     pub(crate) invite: Moment,
@@ -154,16 +171,12 @@ pub(crate) struct Dialog {
 
 impl Dialog {
     pub(crate) fn call_id(&self) -> &[u8] {
-        self.block.first(Fact::CallId).unwrap_or_default()
+        self.block.own(Fact::CallId).unwrap_or_default()
     }
 
     /// Call-ID, first tag and second tag, in one pass over the head of the block.
     pub(crate) fn key(&self) -> (&[u8], &[u8], Option<&[u8]>) {
-        let mut fields = self.block.fields();
-        let call_id = fields.next().map_or(&[][..], |field| field.1);
-        let first = fields.next().map_or(&[][..], |field| field.1);
-        let second = fields.next().filter(|field| field.0 == Fact::SecondTag).map(|field| field.1);
-        (call_id, first, second)
+        self.block.key()
     }
 
     pub(crate) fn is_attempt(&self) -> bool {
@@ -282,7 +295,7 @@ mod tests {
 
     #[test]
     fn stays_small() {
-        assert!(size_of::<Dialog>() <= 160, "{}", size_of::<Dialog>());
+        assert!(size_of::<Dialog>() <= 136, "{}", size_of::<Dialog>());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A dialog as it survives a restart.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::dialog::{Dialog, Place};
@@ -7,7 +9,7 @@ use super::sessions::Sessions;
 use crate::charging::Point;
 
 /// Changes whenever the form of an image does: an image of another form is refused, not guessed at.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What must survive a restart.
 ///
@@ -36,6 +38,7 @@ struct Image<'a, D> {
     version: u8,
     elsewhere: bool,
     server_name: &'a str,
+    facts: Cow<'a, [u8]>,
     dialog: D,
 }
 
@@ -48,7 +51,7 @@ impl Sessions {
     }
 
     /// A message was taken: any dialog of its call may have changed.
-    pub(super) fn touch_call(&mut self, hash: u64, call_id: &[u8]) {
+    pub(super) fn touch_call(&mut self, hash: u32, call_id: &[u8]) {
         if self.options.changes {
             self.touched.extend(self.table.call(hash, call_id).map(|(place, _)| place));
         }
@@ -74,6 +77,7 @@ impl Sessions {
                 version: VERSION,
                 elsewhere: dialog.point == Point::ELSEWHERE,
                 server_name: self.servers.name(dialog.point),
+                facts: self.packer.spell(&dialog.block).into(),
                 dialog,
             };
             // Serialising to memory of plain structures: it cannot fail.
@@ -94,7 +98,7 @@ impl Sessions {
     /// # Errors
     /// When the image can't be read, or its charging point is gone.
     pub fn restore(&mut self, image: &[u8]) -> Result<(), NotRestored> {
-        let (Image { version, elsewhere, server_name, mut dialog }, rest) =
+        let (Image { version, elsewhere, server_name, facts, mut dialog }, rest) =
             postcard::take_from_bytes::<Image<'_, Dialog>>(image).map_err(|_| NotRestored::Unreadable)?;
         if version != VERSION || !rest.is_empty() {
             return Err(NotRestored::Unreadable);
@@ -103,6 +107,7 @@ impl Sessions {
             true => Point::ELSEWHERE,
             false => self.servers.named(server_name).ok_or(NotRestored::UnknownServer)?,
         };
+        dialog.block = self.packer.read(&facts).ok_or(NotRestored::Unreadable)?;
         dialog.hash = self.table.hash(dialog.call_id());
         dialog.queued = crate::time::Timestamp::MAX;
         let ordinal = dialog.ordinal;
@@ -127,7 +132,8 @@ mod tests {
 
     /// The image of an answered dialog, with what a test wants to be odd in it.
     fn image(number: u32, change: impl FnOnce(&mut Dialog)) -> Vec<u8> {
-        let block = Packer::default()
+        let mut packer = Packer::default();
+        let block = packer
             .push(Fact::CallId, b"1")
             .push(Fact::FirstTag, b"a")
             .push(Fact::SecondTag, &number.to_be_bytes())
@@ -141,9 +147,8 @@ mod tests {
             point: Point::default(),
             confirmed_by: Confirmation::Answer,
             marks: Marks::CALLER_KNOWN,
-            status: 0,
             invite_vias: 1,
-            invite_cseq: Some(1),
+            invite_cseq: None,
             highest_cseq: [1, 0],
             invite: Moment::NEVER,
             answer: Moment::NEVER,
@@ -158,7 +163,8 @@ mod tests {
             ending: None,
         };
         change(&mut dialog);
-        let image = Image { version: VERSION, elsewhere: false, server_name: "", dialog };
+        let facts = packer.spell(&dialog.block).into();
+        let image = Image { version: VERSION, elsewhere: false, server_name: "", facts, dialog };
         postcard::to_allocvec(&image).unwrap()
     }
 
@@ -205,7 +211,7 @@ mod tests {
         let whole = image(1, |_| ());
         let longer = [&whole[..], b"x"].concat();
         assert_eq!(sessions.restore(&longer), Err(NotRestored::Unreadable));
-        // Version, elsewhere, server name: the next is the length of the block, here more than any memory has.
+        // Version, elsewhere, server name: the next is the length of the facts, here more than any memory has.
         let lying = [&whole[..3], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], &whole[4..]].concat();
         assert_eq!(sessions.restore(&lying), Err(NotRestored::Unreadable));
         assert!(sessions.is_empty());

@@ -5,7 +5,7 @@ use super::dialog::{Marks, Place, Side};
 use super::ending::{Failure, TRANSACTION};
 use super::sessions::Sessions;
 use super::status::ends_dialog;
-use crate::charging::{Confirmation, Fact, gather_media};
+use crate::charging::{Confirmation, gather_media};
 use crate::sip::{Header, Method, SessionExpires};
 
 impl Sessions {
@@ -160,7 +160,7 @@ impl Sessions {
     pub(super) fn note_media(&mut self, place: Place, at: &Crossed<'_>) {
         let Some(sdp) = at.message.sdp() else { return };
         let Some(dialog) = self.table.get_mut(place) else { return };
-        let packer = self.packer.clear().copy(&dialog.block, |fact| fact != Fact::Media);
+        let packer = self.packer.clear().copy(&dialog.block, |fact| !fact.is_of_media());
         let gathered = gather_media(packer, sdp);
         if packer.is(&dialog.block) {
             return;

@@ -2,7 +2,7 @@
 
 use super::ack::hop_and_branch;
 use super::crossed::Crossed;
-use super::dialog::{Dialog, Marks, Moment, Place, Side};
+use super::dialog::{Dialog, Marks, Moment, Number, Place, Side};
 use super::sessions::Sessions;
 use crate::charging::{Crossing, Fact, Point, gather_invite};
 use crate::sip::Method;
@@ -13,7 +13,7 @@ const MAX_HOPS: usize = 8;
 impl Sessions {
     /// An INVITE without To-tag: the start of an attempt, a copy of it, or it once more with credentials.
     pub(super) fn initial_invite(&mut self, at: &Crossed<'_>) {
-        let (call_id, from, cseq) = (at.message.call_id(), at.message.from_tag(), at.message.cseq().number);
+        let (call_id, from, cseq) = (at.message.call_id(), at.message.from_tag(), Number::of(at.message));
         // A callee after RFC 2543 has no tag, and a re-INVITE to it looks like an initial one.
         if let Some((place, _)) = self.table.dialog(at.hash, at.point, call_id, from, b"") {
             let same = self.table.get(place).is_some_and(|dialog| dialog.invite_cseq.is_none_or(|known| known == cseq));
@@ -70,7 +70,7 @@ impl Sessions {
         let mut attempt = self.dialog_for(at);
         self.pack_attempt(&mut attempt, at);
         attempt.invite.at(at.time);
-        attempt.invite_cseq = Some(at.message.cseq().number);
+        attempt.invite_cseq = Some(Number::of(at.message));
         attempt.highest_cseq[Side::First.index()] = at.message.cseq().number;
         attempt.heard(Side::First, at.time);
         self.counts.attempts += u64::from(at.point != Point::ELSEWHERE);
@@ -89,7 +89,7 @@ impl Sessions {
         dialog.invite_vias = attempt.invite_vias;
         dialog.invite = Moment::NEVER;
         dialog.invite.at(at.time);
-        dialog.invite_cseq = Some(at.message.cseq().number);
+        dialog.invite_cseq = Some(Number::of(at.message));
         dialog.highest_cseq[Side::First.index()] = at.message.cseq().number;
         dialog.heard(Side::First, at.time);
     }
@@ -123,16 +123,16 @@ impl Sessions {
         dialog.invite.at(at.time);
         dialog.heard(Side::First, at.time);
         let first_sight = !dialog.marks.has(Marks::INVITE);
-        dialog.invite_cseq = Some(at.message.cseq().number);
+        dialog.invite_cseq = Some(Number::of(at.message));
         let highest = &mut dialog.highest_cseq[Side::First.index()];
         *highest = (*highest).max(at.message.cseq().number);
 
         let new_hop = !dialog.is_confirmed()
-            && dialog.block.all(Fact::InviteHop).count() < MAX_HOPS
-            && !dialog.block.all(Fact::InviteHop).any(|seen| seen == hop);
+            && dialog.block.all_own(Fact::InviteHop).count() < MAX_HOPS
+            && !dialog.block.all_own(Fact::InviteHop).any(|seen| seen == hop);
         if first_sight || new_hop {
             dialog.marks.set(Marks::INVITE);
-            if dialog.block.all(Fact::InviteHop).any(|seen| seen.get(..4) != hop.get(..4)) {
+            if dialog.block.all_own(Fact::InviteHop).any(|seen| seen.get(..4) != hop.get(..4)) {
                 dialog.marks.set(Marks::SEVERAL_HOPS);
             }
             invite_crossed(dialog, at);
@@ -155,7 +155,7 @@ impl Sessions {
     pub(super) fn cancel(&mut self, at: &Crossed<'_>) {
         if let Some(place) = self.attempt(at, at.message.from_tag())
             && let Some(dialog) = self.table.get_mut(place)
-            && dialog.invite_cseq == Some(at.message.cseq().number)
+            && dialog.invite_cseq == Some(Number::of(at.message))
         {
             dialog.heard(Side::First, at.time);
             dialog.marks.set(Marks::CANCELLED);

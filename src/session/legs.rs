@@ -96,7 +96,7 @@ pub(super) fn direction(dialog: &Dialog) -> Option<Marks> {
 
 fn keys(dialog: &Dialog) -> impl Iterator<Item = (Fact, Box<[u8]>)> {
     KEYS.into_iter().filter_map(|fact| {
-        let value = dialog.block.first(fact)?;
+        let value = dialog.block.own(fact)?;
         let key = if fact == Fact::SessionId { session_id_key(value)? } else { value.into() };
         Some((fact, key))
     })

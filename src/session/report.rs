@@ -4,12 +4,15 @@ use super::dialog::service_kind;
 use super::dialog::{Dialog, Marks, Side};
 use super::ending::{Conclusion, Ending};
 use super::losses::Toll;
-use crate::charging::{End, Evidence, Identity, Leg, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, told};
+use crate::charging::{
+    End, Evidence, Identity, Leg, Packer, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, told,
+};
 use crate::private::Private;
 
 /// Builds the record of a conclusion, with what is known at this moment and nothing else.
 pub(super) fn compose(
     dialog: &Dialog,
+    packer: &Packer,
     conclusion: &Conclusion,
     toll: Toll,
     server_name: &str,
@@ -22,7 +25,7 @@ pub(super) fn compose(
     let tag_of = |side| text(if side == Side::First { first } else { second });
     let reasons = dialog.ending.as_deref().map(|ending| ending.reasons.as_slice()).unwrap_or_default();
     let answer = conclusion.answer.get();
-    let (parties, service, network, correlation) = told(&dialog.block, service_kind(dialog));
+    let (parties, service, network, correlation) = told(&dialog.block, packer, service_kind(dialog));
 
     StopRecord {
         record_id: RecordId::of(server_name.as_bytes(), call_id, first, second),

@@ -49,8 +49,9 @@ impl Table {
         }
     }
 
-    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
-        self.hasher.hash_one(bytes)
+    /// The hash by which a Call-ID is found: half of it is kept with each dialog, and is enough.
+    pub(crate) fn hash(&self, call_id: &[u8]) -> u32 {
+        (self.hasher.hash_one(call_id) >> 32) as u32
     }
 
     /// The ordinals of dialogs that are added from now on come after this one.
@@ -81,8 +82,8 @@ impl Table {
     }
 
     /// The dialogs of a call, at every charging point, newest first.
-    pub(crate) fn call<'t>(&'t self, hash: u64, call_id: &[u8]) -> impl Iterator<Item = (Place, &'t Dialog)> {
-        let head = self.index.find(hash, |place| self.is_of(*place, hash, call_id)).copied();
+    pub(crate) fn call<'t>(&'t self, hash: u32, call_id: &[u8]) -> impl Iterator<Item = (Place, &'t Dialog)> {
+        let head = self.index.find(spread(hash), |place| self.is_of(*place, hash, call_id)).copied();
         let mut next = head.unwrap_or(NOWHERE);
         core::iter::from_fn(move || {
             let place = next;
@@ -95,7 +96,7 @@ impl Table {
     /// The dialog with these two tags, and which side the first of them is.
     pub(crate) fn dialog(
         &self,
-        hash: u64,
+        hash: u32,
         point: Point,
         call_id: &[u8],
         one: &[u8],
@@ -121,8 +122,8 @@ impl Table {
         }
         let (hash, call_id) = (dialog.hash, dialog.call_id());
         if self.call(hash, call_id).nth(MAX_OF_ONE_CALL - 1).is_some() {
-            let oldest = self.call(hash, call_id).min_by_key(|(_, other)| (other.is_confirmed(), other.ordinal));
-            if let Some(place) = oldest.map(|(place, _)| place) {
+            let victim = self.call(hash, call_id).min_by_key(|(_, other)| worth(other));
+            if let Some(place) = victim.map(|(place, _)| place) {
                 evicted.extend(self.remove(place).map(|dialog| (place, dialog)));
             }
         }
@@ -134,9 +135,9 @@ impl Table {
         let place = self.free.pop().unwrap_or(self.slots.len() as Place);
         let slots = &self.slots;
         let entry = self.index.entry(
-            hash,
+            spread(hash),
             |place| slot_is_of(slots, *place, hash, dialog.call_id()),
-            |place| slots.get(*place as usize).and_then(Option::as_ref).map_or(0, |dialog| dialog.hash),
+            |place| slots.get(*place as usize).and_then(Option::as_ref).map_or(0, |dialog| spread(dialog.hash)),
         );
         match entry {
             Entry::Occupied(mut head) => {
@@ -163,7 +164,7 @@ impl Table {
         };
         let slots = &self.slots;
         let call_id = slots.get(place as usize)?.as_ref()?.call_id();
-        let head = self.index.find_entry(hash, |head| slot_is_of(slots, *head, hash, call_id));
+        let head = self.index.find_entry(spread(hash), |head| slot_is_of(slots, *head, hash, call_id));
         if let Ok(mut head) = head {
             if *head.get() == place {
                 if next == NOWHERE {
@@ -188,38 +189,49 @@ impl Table {
         dialog
     }
 
-    /// Makes room: unconfirmed dialogs first, then the oldest.
+    /// Makes room: what is worth least first.
     fn evict(&mut self, evicted: &mut Vec<(Place, Dialog)>) {
         let count = (self.len() / EVICTED_SHARE).max(1);
-        let mut ranked: Vec<_> = self
-            .places()
-            .filter_map(|place| self.get(place).map(|dialog| (dialog.is_confirmed(), dialog.ordinal, place)))
-            .collect();
+        let mut ranked: Vec<_> =
+            self.places().filter_map(|place| self.get(place).map(|dialog| (worth(dialog), place))).collect();
         if ranked.len() > count {
             ranked.select_nth_unstable(count);
             ranked.truncate(count);
         }
         ranked.sort_unstable();
-        for (_, _, place) in ranked {
+        for (_, place) in ranked {
             evicted.extend(self.remove(place).map(|dialog| (place, dialog)));
         }
     }
 
-    fn is_of(&self, place: Place, hash: u64, call_id: &[u8]) -> bool {
+    fn is_of(&self, place: Place, hash: u32, call_id: &[u8]) -> bool {
         slot_is_of(&self.slots, place, hash, call_id)
     }
 }
 
-fn slot_is_of(slots: &[Option<Dialog>], place: Place, hash: u64, call_id: &[u8]) -> bool {
+/// What goes first at a bound: what was never confirmed, then what has ended and only absorbs what still arrives, then
+/// open sessions; of each the oldest.
+fn worth(dialog: &Dialog) -> (bool, bool, u64) {
+    let ended = dialog.ending.as_deref().is_some_and(|ending| ending.told.is_some());
+    (dialog.is_confirmed(), !ended, dialog.ordinal)
+}
+
+fn slot_is_of(slots: &[Option<Dialog>], place: Place, hash: u32, call_id: &[u8]) -> bool {
     let dialog = slots.get(place as usize).and_then(Option::as_ref);
     dialog.is_some_and(|dialog| dialog.hash == hash && dialog.call_id() == call_id)
+}
+
+/// The index takes the place from the low bits and what it compares first from the high ones.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::charging::{Confirmation, Fact, Packer};
+    use crate::charging::{Confirmation, Fact, Packer, Party, Role, ServiceKind, Trigger};
     use crate::session::dialog::{Marks, Moment};
+    use crate::session::ending::Conclusion;
     use crate::time::Timestamp;
 
     fn dialog(table: &Table, call_id: &[u8], tag: u32, confirmed_by: Confirmation) -> Dialog {
@@ -233,7 +245,6 @@ mod tests {
             point: Point(0),
             confirmed_by,
             marks: Marks::default(),
-            status: 0,
             invite_vias: 1,
             invite_cseq: None,
             highest_cseq: [0; 2],
@@ -271,6 +282,35 @@ mod tests {
         assert!(evicted[..first_confirmed].is_sorted_by_key(|(_, dialog)| dialog.ordinal), "the oldest first");
         // While there was anything unconfirmed, nothing confirmed had to go.
         assert!(first_confirmed >= 1_000, "{first_confirmed}");
+    }
+
+    #[test]
+    fn what_has_ended_goes_before_what_is_open() {
+        let mut table = Table::new(1_000, usize::MAX);
+        let mut evicted = Vec::new();
+        for number in 0..1_020_u32 {
+            let mut dialog = dialog(&table, &number.to_be_bytes(), number, Confirmation::Answer);
+            if number >= 900 {
+                dialog.ending().told = Some(Conclusion {
+                    trigger: Trigger::Bye,
+                    stop: Timestamp::MIN,
+                    detected: None,
+                    cause: 0,
+                    ended_by: Party::Caller,
+                    terminated_by: Role::Unspecified,
+                    sender: None,
+                    not_at_server: false,
+                    confirmed_by: Confirmation::Answer,
+                    service: ServiceKind::Unknown,
+                    invite: Moment::NEVER,
+                    answer: Moment::NEVER,
+                    ack: Moment::NEVER,
+                });
+            }
+            table.insert(dialog, &mut evicted);
+        }
+        assert!(!evicted.is_empty());
+        assert!(evicted.iter().all(|(_, dialog)| dialog.ordinal >= 900), "open sessions are older, and stay");
     }
 
     #[test]

@@ -58,7 +58,8 @@ impl Sessions {
         let toll =
             self.losses.between(dialog.start(), conclusion.stop.max(conclusion.detected.unwrap_or(conclusion.stop)));
         let revision = ending.revision.saturating_add(1);
-        let mut record = compose(dialog, &conclusion, toll, self.servers.name(dialog.point), revision, revised);
+        let mut record =
+            compose(dialog, &self.packer, &conclusion, toll, self.servers.name(dialog.point), revision, revised);
         record.withdrawn = withdrawn || other_service;
         record.identity.fork_index = self.fork_index(place);
         if let Some(leg) = partner.and_then(|partner| self.table.get(partner)) {
