@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
+use memchr::{memchr, memrchr};
 
 use super::words::Words;
 
@@ -344,6 +344,8 @@ pub struct Packer {
     /// The kinds gathered so far, one bit each.
     kinds: u64,
     words: Words,
+    /// Room for [`Packer::push_written`].
+    written: Vec<u8>,
 }
 
 impl Packer {
@@ -396,7 +398,7 @@ impl Packer {
 
     /// Adds an address whose host, with all that follows it, is a word.
     fn push_host(&mut self, fact: Fact, value: &[u8]) -> bool {
-        memchr::memrchr(b'@', value).is_some_and(|at| self.push_word(fact, value, at))
+        memrchr(b'@', value).is_some_and(|at| self.push_word(fact, value, at))
     }
 
     /// Adds a value that stands within that of another fact.
@@ -406,10 +408,23 @@ impl Packer {
             return false;
         }
         let Some(whole) = first(&self.bytes, of, &self.words) else { return false };
-        let Some(start) = memmem::find(&whole.bytes(), text) else { return false };
+        // An address between the brackets of another, or from there on; anywhere else it would be no part that repeats.
+        let open = memchr(b'<', whole.head).unwrap_or(0);
+        let stands = |start: &usize| whole.part(*start, text.len()).is_some_and(|part| part.is(text));
+        let Some(start) = [open, open + 1].into_iter().find(stands) else { return false };
         let (Ok(start), Ok(len)) = (u8::try_from(start), u8::try_from(text.len())) else { return false };
         self.bytes.extend_from_slice(&[fact as u8 | PART, of as u8, start, len]);
         true
+    }
+
+    /// Adds a field that is written piece by piece.
+    pub fn push_written(&mut self, fact: Fact, write: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
+        let mut value = core::mem::take(&mut self.written);
+        value.clear();
+        write(&mut value);
+        self.push(fact, &value);
+        self.written = value;
+        self
     }
 
     /// Adds values of a kind that was not gathered before; empty ones are left out.

@@ -91,16 +91,11 @@ pub(crate) fn gather_answer(
 pub(crate) fn gather_media(packer: &mut Packer, sdp: Sdp<'_>) -> Gathered {
     let mut gathered = Gathered { sdp: true, messaging: false };
     let had_media = packer.has(Fact::Media);
-    let mut packed = Vec::new();
     for section in sdp.media().take(MAX_MEDIA) {
         gathered.messaging |= section.port != 0 && section.kind.eq_ignore_ascii_case(b"message");
         if !had_media {
-            packed.clear();
-            Media::pack(&section, &mut packed);
-            packer.push(Fact::Media, &packed);
-            packed.clear();
-            Media::pack_end(&section, &mut packed);
-            packer.push(Fact::MediaEnd, &packed);
+            packer.push_written(Fact::Media, |bytes| Media::pack(&section, bytes));
+            packer.push_written(Fact::MediaEnd, |bytes| Media::pack_end(&section, bytes));
         }
     }
     gathered

@@ -71,12 +71,6 @@ impl Sessions {
         of(from).map(|place| (place, Side::First)).or_else(|| of(to).map(|place| (place, Side::Second)))
     }
 
-    /// Every entry of the message's call at its point.
-    pub(super) fn places_of(&self, at: &Crossed<'_>) -> Vec<Place> {
-        let call = self.table.call(at.hash, at.message.call_id());
-        call.filter(|(_, dialog)| dialog.point == at.point).map(|(place, _)| place).collect()
-    }
-
     /// Makes a dialog of an attempt that was answered with this tag; of one that was answered before, a further branch.
     pub(super) fn branch(&mut self, place: Place, at: &Crossed<'_>, callee: &[u8]) -> Place {
         let Some(dialog) = self.table.get_mut(place) else { return place };

@@ -23,8 +23,13 @@ impl Sessions {
             }
         }
         let mut known = false;
-        for place in self.places_of(at) {
-            let Some(dialog) = self.table.get(place) else { continue };
+        let mut next = self.table.newest(at.hash, call_id);
+        // What becomes of one leaves the chain as it is.
+        while let Some(dialog) = self.table.get(next) {
+            let place = core::mem::replace(&mut next, dialog.next);
+            if dialog.point != at.point {
+                continue;
+            }
             let (_, first, second) = dialog.key();
             let is_attempt = second.is_none();
             // Rule 4: what starts after the end of a session is another one.

@@ -81,10 +81,14 @@ impl Table {
         (0..self.slots.len() as Place).filter(|place| self.get(*place).is_some())
     }
 
+    /// Where the newest dialog of a call is, or nowhere; each leads to the next.
+    pub(crate) fn newest(&self, hash: u32, call_id: &[u8]) -> Place {
+        self.index.find(spread(hash), |place| self.is_of(*place, hash, call_id)).copied().unwrap_or(NOWHERE)
+    }
+
     /// The dialogs of a call, at every charging point, newest first.
     pub(crate) fn call<'t>(&'t self, hash: u32, call_id: &[u8]) -> impl Iterator<Item = (Place, &'t Dialog)> {
-        let head = self.index.find(spread(hash), |place| self.is_of(*place, hash, call_id)).copied();
-        let mut next = head.unwrap_or(NOWHERE);
+        let mut next = self.newest(hash, call_id);
         core::iter::from_fn(move || {
             let place = next;
             let dialog = self.get(place)?;
