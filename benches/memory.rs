@@ -44,6 +44,7 @@ fn measure(name: &str, profile: Profile) {
             invites += 1;
         }
     });
+    let invite = bytes / invites;
     let mut probe = Probe::new(Options::default());
     let before = resident();
     let mut number = 0;
@@ -56,7 +57,7 @@ fn measure(name: &str, profile: Profile) {
             assert!(!matches!(output, Output::Record(_)), "no session ends");
         }
         if readings.next_if_eq(&probe.dialogs()).is_some() {
-            row(name, bytes / invites, probe.dialogs(), before);
+            row(name, invite, probe.dialogs(), before);
         }
     });
     let (open, counts) = (probe.dialogs() as u64, probe.counts());
