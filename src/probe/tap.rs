@@ -107,23 +107,21 @@ fn deliver(sip: &mut SipCounts, frame: &Frame<'_>, delivery: Delivery<'_>, sink:
 }
 
 fn read(sip: &mut SipCounts, place: &Place<'_>, bytes: &[u8], carriage: Carriage, sink: &mut impl Sink) {
-    let message = match Message::parse(bytes, carriage) {
-        Ok(message) => message,
-        Err(defect) => {
-            sip.drop(defect);
-            return;
-        }
-    };
-    sip.count(message.start());
-    sip.odd += u64::from(!message.anomalies().is_empty());
-    sink.sighting(&Sighting {
+    let mut sighting = Sighting {
         time: place.time,
         source: place.frame.interface,
         ordinal: place.frame.number,
         hop: place.hop,
         carrier: place.carrier,
-        message,
-    });
+        message: Message::unread(),
+    };
+    if let Err(defect) = sighting.message.read(bytes, carriage) {
+        sip.drop(defect);
+        return;
+    }
+    sip.count(sighting.message.start());
+    sip.odd += u64::from(!sighting.message.anomalies().is_empty());
+    sink.sighting(&sighting);
 }
 
 /// Datagrams on the SIP ports that are no messages.

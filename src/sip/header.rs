@@ -115,18 +115,27 @@ impl Header {
         if name.len() == 1 {
             return *COMPACT.get(usize::from(first.to_ascii_lowercase().checked_sub(b'a')?))?;
         }
-        let (start, end) = *OF_LENGTH.get(name.len())?;
-        let candidates = BY_LENGTH.get(usize::from(start)..usize::from(end))?;
-        // Two letters tell nearly all names of one length apart, so one full comparison is the rule. Names are letters at
-        // both ends, where one bit is the case.
-        let ends = (first | 0x20, last | 0x20);
-        let candidate = candidates.iter().find(|(full, _)| {
-            let (Some(first), Some(last)) = (full.first(), full.last()) else { return false };
-            (first | 0x20, last | 0x20) == ends && (*full == name || full.eq_ignore_ascii_case(name))
-        })?;
-        Some(candidate.1)
+        let middle = name.get(name.len() / 2)?;
+        let (full, header) = NAMES.get(usize::from(*SLOTS.get(slot(name.len(), *first, *middle, *last))?))?;
+        let same = full.len() == name.len() && (*full == name || full.eq_ignore_ascii_case(name));
+        same.then_some(*header)
     }
 }
+
+/// Where in [`SLOTS`] a name of this length and these three letters is looked for. Of each letter the bit that is the case
+/// is set.
+#[inline]
+const fn slot(length: usize, first: u8, middle: u8, last: u8) -> usize {
+    let letters = [first | 0x20, middle | 0x20, last | 0x20];
+    let mixed = length * FACTORS[0]
+        + letters[0] as usize * FACTORS[1]
+        + letters[1] as usize * FACTORS[2]
+        + letters[2] as usize * FACTORS[3];
+    mixed % SLOTS.len()
+}
+
+/// Chosen so that no two names share a slot, which the making of [`SLOTS`] checks.
+const FACTORS: [usize; 4] = [131, 114, 54, 180];
 
 /// The header of each compact letter.
 const COMPACT: [Option<Header>; 26] = {
@@ -141,49 +150,29 @@ const COMPACT: [Option<Header>; 26] = {
     table
 };
 
-const LONGEST: usize = {
-    let mut longest = 0;
+/// The names and their headers.
+static NAMES: [(&[u8], Header); Header::COUNT] = {
+    let mut names: [(&[u8], Header); Header::COUNT] = [(b"", Header::CallId); Header::COUNT];
     let mut place = 0;
     while place < Header::COUNT {
-        let length = Header::ALL[place].name().len();
-        longest = if length > longest { length } else { longest };
+        names[place] = (Header::ALL[place].name().as_bytes(), Header::ALL[place]);
         place += 1;
     }
-    longest
+    names
 };
 
-/// The names and their headers, shortest names first.
-static BY_LENGTH: [(&[u8], Header); Header::COUNT] = {
-    let mut sorted: [(&[u8], Header); Header::COUNT] = [(b"", Header::CallId); Header::COUNT];
-    let mut filled = 0;
-    let mut length = 0;
-    while length <= LONGEST {
-        let mut place = 0;
-        while place < Header::COUNT {
-            if Header::ALL[place].name().len() == length {
-                sorted[filled] = (Header::ALL[place].name().as_bytes(), Header::ALL[place]);
-                filled += 1;
-            }
-            place += 1;
-        }
-        length += 1;
-    }
-    sorted
-};
-
-/// Where in [`BY_LENGTH`] the names of each length start and end.
-static OF_LENGTH: [(u8, u8); LONGEST + 1] = {
-    let mut ranges = [(0, 0); LONGEST + 1];
+/// The one name, by its place in [`NAMES`], that may have this slot; 255 for none.
+static SLOTS: [u8; 256] = {
+    let mut slots = [u8::MAX; 256];
     let mut place = 0;
     while place < Header::COUNT {
-        let length = BY_LENGTH[place].0.len();
-        if ranges[length].1 == 0 {
-            ranges[length].0 = place as u8;
-        }
-        ranges[length].1 = place as u8 + 1;
+        let name = Header::ALL[place].name().as_bytes();
+        let slot = slot(name.len(), name[0], name[name.len() / 2], name[name.len() - 1]);
+        assert!(slots[slot] == u8::MAX, "two names share a slot: choose other factors");
+        slots[slot] = place as u8;
         place += 1;
     }
-    ranges
+    slots
 };
 
 #[cfg(test)]
@@ -231,6 +220,23 @@ mod tests {
             }
         }
         assert_eq!(Header::ALL.iter().filter(|header| header.compact().is_some()).count(), registry.len());
+    }
+
+    #[test]
+    fn a_name_is_found_as_by_reading_the_whole_list() {
+        let plainly = |name: &[u8]| {
+            Header::ALL.iter().copied().find(|header| header.name().as_bytes().eq_ignore_ascii_case(name))
+        };
+        for header in Header::ALL {
+            let name = header.name().as_bytes();
+            for place in 0..name.len() {
+                for other in [b'-', b'a', b'Z', 0, 0xff, name[place] ^ 0x20, name[place] ^ 0x80] {
+                    let mut name = name.to_vec();
+                    name[place] = other;
+                    assert_eq!(Header::named(&name), plainly(&name), "{}", name.escape_ascii());
+                }
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use memchr::memchr;
 
+use crate::sip::find::find;
+
 /// Bytes of a header block that are read, start line included: offsets are 16 bits. A UDP datagram has no more.
 pub(super) const HEADER_BLOCK: usize = 64 * 1024;
 /// Header lines that are read. Beyond both bounds the rest is skipped and noted; the message is used when its key headers
@@ -38,22 +40,20 @@ impl<'a> Lines<'a> {
         Self { bytes, at, cut, bare: false }
     }
 
+    #[inline]
     pub(super) fn next(&mut self) -> Next {
         let start = self.at;
-        let Some(mut end) = self.line_end(start) else { return Next::Unfinished };
-        let line = self.bytes.get(start..end).unwrap_or_default();
-        if matches!(line, [] | [b'\r']) {
-            return Next::Body(end + 1);
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        match rest {
+            [b'\n', ..] => return Next::Body(start + 1),
+            [b'\r', b'\n', ..] => return Next::Body(start + 2),
+            _ => {}
         }
-        loop {
-            match self.bytes.get(end + 1) {
-                Some(b' ' | b'\t') => {}
-                // The fold that carries the tag may be what the capture cut off.
-                None if self.cut => return Next::Unfinished,
-                _ => break,
-            }
-            let Some(next) = self.line_end(end + 1) else { return Next::Unfinished };
-            end = next;
+        let Some(length) = memchr(b'\n', rest) else { return Next::Unfinished };
+        let mut end = start + length;
+        if !matches!(rest.get(length + 1), Some(b'!'..)) {
+            let Some(folded) = self.folded(end) else { return Next::Unfinished };
+            end = folded;
         }
         self.at = end + 1;
         let ends_in_crlf = end.checked_sub(1).and_then(|before| self.bytes.get(before)) == Some(&b'\r');
@@ -61,15 +61,25 @@ impl<'a> Lines<'a> {
         Next::Line { start, end: end - usize::from(ends_in_crlf) }
     }
 
-    fn line_end(&self, from: usize) -> Option<usize> {
-        Some(from + memchr(b'\n', self.bytes.get(from..)?)?)
+    /// The end of a line whose own line end is at `end`, with its folds.
+    #[cold]
+    fn folded(&self, mut end: usize) -> Option<usize> {
+        loop {
+            match self.bytes.get(end + 1) {
+                Some(b' ' | b'\t') => {}
+                // The fold that carries the tag may be what the capture cut off.
+                None if self.cut => return None,
+                _ => return Some(end),
+            }
+            end += 1 + memchr(b'\n', self.bytes.get(end + 1..)?)?;
+        }
     }
 }
 
 /// Name and value of a header line; absent when it is none. Blanks may stand before the colon (RFC 3261 §7.3.1).
+#[inline]
 pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    // Names are short, too short for a vector search to pay.
-    let colon = line.iter().position(|byte| *byte == b':')?;
+    let colon = find(b':', line)?;
     let mut name = line.get(..colon)?;
     while let [rest @ .., b' ' | b'\t'] = name {
         name = rest;
@@ -77,4 +87,54 @@ pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     // A line that starts with a blank is a fold of nothing.
     let blank = matches!(name, [] | [b' ' | b'\t', ..]);
     (!blank).then_some((name, line.get(colon + 1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The lines of a block, told the long way: byte by byte.
+    fn plainly(bytes: &[u8], cut: bool) -> (Vec<(usize, usize)>, Option<usize>, bool) {
+        let (mut lines, mut bare, mut start) = (Vec::new(), false, 0);
+        'lines: loop {
+            let mut end = start;
+            loop {
+                match bytes.get(end) {
+                    None => return (lines, None, bare),
+                    Some(b'\n') if matches!(bytes[start..end], [] | [b'\r']) => return (lines, Some(end + 1), bare),
+                    Some(b'\n') if matches!(bytes.get(end + 1), Some(b' ' | b'\t')) => {}
+                    Some(b'\n') if end + 1 == bytes.len() && cut => return (lines, None, bare),
+                    Some(b'\n') => {
+                        let crlf = bytes[end - 1] == b'\r';
+                        bare |= !crlf;
+                        lines.push((start, end - usize::from(crlf)));
+                        start = end + 1;
+                        continue 'lines;
+                    }
+                    Some(_) => {}
+                }
+                end += 1;
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_those_that_the_bytes_tell(
+            bytes in prop::collection::vec(prop::sample::select(b"\r\n\n\r \tab:".to_vec()), 0..60), cut: bool,
+        ) {
+            let mut lines = Lines::new(&bytes, 0, cut);
+            let mut found = Vec::new();
+            let body = loop {
+                match lines.next() {
+                    Next::Line { start, end } => found.push((start, end)),
+                    Next::Body(at) => break Some(at),
+                    Next::Unfinished => break None,
+                }
+            };
+            prop_assert_eq!((found, body, lines.bare), plainly(&bytes, cut));
+        }
+    }
 }

@@ -61,10 +61,15 @@ impl<'a> Message<'a> {
     /// # Errors
     /// The reason why the bytes are no message, or none that can be told to a dialog.
     pub fn parse(bytes: &'a [u8], carriage: Carriage) -> Result<Self, Defect> {
-        let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let bytes = bytes.get(blank..).unwrap_or_default();
-        let mut message = Self {
-            bytes,
+        let mut message = Self::unread();
+        message.read(bytes, carriage)?;
+        Ok(message)
+    }
+
+    /// A message to [`Message::read`].
+    pub(crate) const fn unread() -> Self {
+        Self {
+            bytes: &[],
             start: StartLine::Response { status: 0, reason: &[] },
             call_id: &[],
             from_tag: &[],
@@ -78,12 +83,18 @@ impl<'a> Message<'a> {
             anomalies: Anomalies::NONE,
             body_is_cut: false,
             index: Index::new(),
-        };
-        let mut scan = Scan::new(&mut message, carriage);
+        }
+    }
+
+    /// As [`Message::parse`], where the message lies: it is too large to be handed on. Only for one that is unread; after
+    /// an error it is of no use.
+    pub(crate) fn read(&mut self, bytes: &'a [u8], carriage: Carriage) -> Result<(), Defect> {
+        let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        self.bytes = bytes.get(blank..).unwrap_or_default();
+        let mut scan = Scan::new(self, carriage);
         scan.start_line()?;
         scan.headers();
-        scan.finish()?;
-        Ok(message)
+        scan.finish()
     }
 
     /// The first line.

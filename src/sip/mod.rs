@@ -10,6 +10,7 @@ mod charging_vector;
 mod cseq;
 mod defect;
 mod feature_tag;
+mod find;
 pub mod framing;
 mod header;
 mod index;

@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use memchr::memchr;
-
+use crate::sip::find::find;
 use crate::sip::value::{Pieces, end_of_quoted, trim};
 
 /// One parameter.
@@ -49,7 +48,7 @@ impl fmt::Debug for Parameters<'_> {
 
 /// One piece between semicolons.
 pub(super) fn read(piece: &[u8]) -> Parameter<'_> {
-    let split = memchr(b'=', piece).and_then(|at| Some((piece.get(..at)?, piece.get(at + 1..)?)));
+    let split = find(b'=', piece).and_then(|at| Some((piece.get(..at)?, piece.get(at + 1..)?)));
     split.map_or_else(
         || Parameter { name: trim(piece), value: None },
         |(name, value)| Parameter { name: trim(name), value: Some(unquote(trim(value))) },

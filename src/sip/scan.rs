@@ -5,10 +5,11 @@ use memchr::memchr;
 use crate::sip::anomaly::Anomaly;
 use crate::sip::cseq::{CSeq, decimal};
 use crate::sip::defect::Defect;
+use crate::sip::find::has_blank;
 use crate::sip::header::Header;
 use crate::sip::lines::{self, HEADER_BLOCK, LINES, Lines, Next};
 use crate::sip::message::{Carriage, Message};
-use crate::sip::name_addr::NameAddr;
+use crate::sip::name_addr::{NameAddr, Usual};
 use crate::sip::start_line::{StartLine, has_uri_headers};
 use crate::sip::value::{Value, is_space};
 use crate::sip::via;
@@ -133,7 +134,7 @@ impl<'m, 'a> Scan<'m, 'a> {
         match header {
             Header::CallId => {
                 self.message.call_id = value.raw();
-                let odd = value.raw().iter().any(|byte| is_space(*byte));
+                let odd = has_blank(value.raw()) && value.raw().iter().any(|byte| is_space(*byte));
                 self.message.anomalies.insert_if(odd, Anomaly::CallIdSyntax);
             }
             Header::From => self.message.from_tag = self.tag(value, Defect::NoFrom),
@@ -152,6 +153,9 @@ impl<'m, 'a> Scan<'m, 'a> {
         if value.raw().is_empty() {
             self.drop_for(missing);
             return &[];
+        }
+        if let Some(usual) = Usual::read(value.raw()) {
+            return usual.tag;
         }
         let Some((address, odd)) = NameAddr::split_noting(value.raw()) else {
             self.drop_for(Defect::UnbalancedQuotes);

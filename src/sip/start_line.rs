@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use memchr::{memchr, memchr2, memrchr, memrchr2};
+use memchr::{memchr, memchr2, memchr3, memrchr, memrchr2};
 
 use crate::sip::anomaly::{Anomalies, Anomaly};
 use crate::sip::defect::Defect;
@@ -29,6 +29,14 @@ pub enum StartLine<'a> {
 impl<'a> StartLine<'a> {
     /// Reads a line without its line end.
     pub(super) fn read(line: &'a [u8], anomalies: &mut Anomalies) -> Result<Self, Defect> {
+        if let Some(usual) = usual(line) {
+            return Ok(usual);
+        }
+        Self::read_slowly(line, anomalies)
+    }
+
+    /// The same for any line.
+    fn read_slowly(line: &'a [u8], anomalies: &mut Anomalies) -> Result<Self, Defect> {
         if line.first_chunk::<4>().is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
             return read_status_line(line, anomalies);
         }
@@ -44,6 +52,24 @@ impl fmt::Debug for StartLine<'_> {
             Self::Response { status, .. } => write!(f, "{status}"),
         }
     }
+}
+
+/// A line as nearly every stack writes it, with nothing odd in it; absent says nothing but "read it slowly" (a test
+/// compares the two).
+#[inline]
+fn usual(line: &[u8]) -> Option<StartLine<'_>> {
+    if let Some(rest) = line.strip_prefix(b"SIP/2.0 ") {
+        let [hundreds @ b'1'..=b'6', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b' ', reason @ ..] = rest else {
+            return None;
+        };
+        let status = [hundreds, tens, ones].into_iter().fold(0, |status, digit| status * 10 + u16::from(digit - b'0'));
+        return Some(StartLine::Response { status, reason });
+    }
+    let length = line.iter().position(|byte| !is_token(*byte)).filter(|length| *length > 0)?;
+    let (method, rest) = line.split_at_checked(length)?;
+    let uri = rest.strip_prefix(b" ")?.strip_suffix(b" SIP/2.0")?;
+    let odd = matches!(uri, [] | [b'<', ..]) || memchr3(b' ', b'\t', b'?', uri).is_some();
+    (!odd).then(|| StartLine::Request { method: Method::new(method), uri })
 }
 
 fn read_status_line<'a>(line: &'a [u8], anomalies: &mut Anomalies) -> Result<StartLine<'a>, Defect> {
@@ -117,7 +143,33 @@ const fn trim_end(mut text: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_usual_line_is_read_as_any_other(
+            words in prop::collection::vec(prop::sample::select(vec![
+                " ", "SIP/2.0", "\t", "INVITE", "sip:a@b", "200", "OK", "?", "<", ">", "SIP/", "1", "sip/2.0", "@", " SIP/2.0", "",
+            ]), 0..9),
+        ) {
+            let line = words.concat();
+            let mut anomalies = Anomalies::NONE;
+            let slow = StartLine::read_slowly(line.as_bytes(), &mut anomalies);
+            if let Some(usual) = usual(line.as_bytes()) {
+                prop_assert_eq!(slow, Ok(usual));
+                prop_assert!(anomalies.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn usual_lines_take_the_short_way() {
+        for line in ["INVITE sip:a@b;x=y SIP/2.0", "X urn:a SIP/2.0", "SIP/2.0 200 OK", "SIP/2.0 180 "] {
+            assert!(usual(line.as_bytes()).is_some(), "{line}");
+        }
+    }
 
     fn read(line: &str) -> Result<(StartLine<'_>, Anomalies), Defect> {
         let mut anomalies = Anomalies::NONE;

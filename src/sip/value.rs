@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2, memchr3};
 
+use crate::sip::find::find;
+
 /// The value of one header line: borrowed, without the white space around it, possibly folded.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Value<'a>(&'a [u8]);
@@ -12,12 +14,14 @@ pub struct Value<'a>(&'a [u8]);
 impl<'a> Value<'a> {
     /// A value from the bytes after a colon.
     #[must_use]
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(trim(bytes))
     }
 
     /// The bytes as sent, folds included.
     #[must_use]
+    #[inline]
     pub const fn raw(&self) -> &'a [u8] {
         self.0
     }
@@ -72,8 +76,8 @@ pub(super) struct Pieces<'a> {
     /// Absent after the last piece.
     rest: Option<&'a [u8]>,
     separator: u8,
-    /// No byte that opens anything.
-    plain: bool,
+    /// No byte that opens anything; looked for when there is a separator.
+    plain: Option<bool>,
     /// Whether a `<` may still find its `>`, a `(` its `)`.
     brackets: bool,
     comments: bool,
@@ -81,19 +85,25 @@ pub(super) struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     pub(super) fn new(bytes: &'a [u8], separator: u8) -> Self {
-        let plain = memchr3(b'"', b'<', b'(', bytes).is_none();
-        Self { rest: Some(bytes), separator, plain, brackets: true, comments: true }
+        Self { rest: Some(bytes), separator, plain: None, brackets: true, comments: true }
     }
 
     /// Where the next separator stands.
+    #[inline]
     fn find(&mut self, bytes: &[u8]) -> Option<usize> {
-        if self.plain {
-            return memchr(self.separator, bytes);
-        }
+        // Without one the rest is one piece, whatever it holds.
+        let separator = find(self.separator, bytes)?;
+        let plain = *self.plain.get_or_insert_with(|| memchr3(b'"', b'<', b'(', bytes).is_none());
+        if plain { Some(separator) } else { self.find_outside(bytes, separator) }
+    }
+
+    /// The same where the first separator may be inside something.
+    fn find_outside(&mut self, bytes: &[u8], mut separator: usize) -> Option<usize> {
         let mut at = 0;
-        while let Some(byte) = bytes.get(at) {
-            match byte {
-                byte if *byte == self.separator => return Some(at),
+        loop {
+            let Some(length) = memchr3(b'"', b'<', b'(', bytes.get(at..separator)?) else { return Some(separator) };
+            at += length;
+            match bytes.get(at)? {
                 b'"' if opens_quoted(bytes, at) => at = end_of_quoted(bytes, at)?,
                 b'<' if self.brackets => match memchr(b'>', bytes.get(at..)?) {
                     Some(length) => at += length,
@@ -106,14 +116,17 @@ impl<'a> Pieces<'a> {
                 _ => {}
             }
             at += 1;
+            if at > separator {
+                separator = at + memchr(self.separator, bytes.get(at..)?)?;
+            }
         }
-        None
     }
 }
 
 impl<'a> Iterator for Pieces<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest?;
         let split = self.find(rest).and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?)));
@@ -159,11 +172,13 @@ fn end_of_comment(bytes: &[u8], open: usize) -> Option<usize> {
 }
 
 /// White space inside a header value: a fold is a CRLF and a blank.
+#[inline]
 pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// Without the white space and folds around it.
+#[inline]
 pub(super) const fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = bytes {
         if !is_space(*first) {
@@ -198,7 +213,47 @@ pub(super) fn unfold(bytes: &[u8]) -> Cow<'_, [u8]> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The pieces, found byte by byte.
+    fn plainly(bytes: &[u8], separator: u8) -> Vec<&[u8]> {
+        let (mut pieces, mut start, mut at, mut comments) = (Vec::new(), 0, 0, true);
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            match bytes[at] {
+                byte if byte == separator => {
+                    pieces.push(&bytes[start..at]);
+                    start = at + 1;
+                }
+                b'"' if opens_quoted(&bytes[start..], at - start) => match end_of_quoted(bytes, at) {
+                    Some(end) => at = end,
+                    None => break,
+                },
+                b'<' => at += rest.iter().position(|byte| *byte == b'>').unwrap_or(0),
+                b'(' if comments => match end_of_comment(bytes, at) {
+                    Some(end) => at = end,
+                    None => comments = false,
+                },
+                _ => {}
+            }
+            at += 1;
+        }
+        pieces.push(&bytes[start..]);
+        pieces
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_those_found_byte_by_byte(
+            bytes in prop::collection::vec(prop::sample::select(b"\"\"<<>>(),,;;\\ab".to_vec()), 0..60), comma: bool,
+        ) {
+            let separator = if comma { b',' } else { b';' };
+            let pieces: Vec<_> = Pieces::new(&bytes, separator).collect();
+            prop_assert_eq!(pieces, plainly(&bytes, separator));
+        }
+    }
 
     fn elements(value: &str) -> Vec<&str> {
         Value::new(value.as_bytes()).elements().map(|element| str::from_utf8(element.raw()).unwrap()).collect()

@@ -72,6 +72,11 @@ impl<'a> Line<'a> {
             return Self { values: 1, branch: &[], odd: value.raw().is_empty() };
         }
         let mut line = Self { values: 0, branch: &[], odd: false };
+        if single && !value.raw().is_empty() {
+            line.values = 1;
+            line.read_branch(value.raw());
+            return line;
+        }
         for element in Pieces::new(value.raw(), b',').map(trim) {
             if element.is_empty() {
                 line.odd = true;
@@ -95,7 +100,8 @@ impl<'a> Line<'a> {
                 continue;
             }
             let read = crate::sip::parameter::read(piece);
-            branch = read.name.eq_ignore_ascii_case(b"branch").then(|| read.value.unwrap_or_default());
+            branch = (read.name == b"branch" || read.name.eq_ignore_ascii_case(b"branch"))
+                .then(|| read.value.unwrap_or_default());
         }
         self.branch = branch.unwrap_or_default();
     }
