@@ -76,39 +76,48 @@ impl CaptureFile {
     /// Moves on to the next item and gives its place in time; `Ok(None)` at the end, clean or not.
     #[inline]
     pub(super) fn advance(&mut self, interfaces: &mut Interfaces) -> Result<Option<Timestamp>, Damage> {
-        match self.current {
+        match &self.current {
             Current::LossThenFrame(_, record) => {
+                let record = *record;
                 self.current = Current::Frame(record);
                 return Ok(Some(record.time));
             }
             Current::Frame(record) => self.source.consume(record.len),
             Current::None | Current::Loss(_) => {}
         }
-        self.current = Current::None;
         let found = match &mut self.format {
-            Format::Pcap(pcap) => pcap.next(&mut self.source).map(|record| record.map_or(Found::End, Found::Packet)),
+            Format::Pcap(pcap) => match pcap.next(&mut self.source) {
+                Ok(Some(record)) => return Ok(Some(self.packet(record.time, Current::Frame(record)))),
+                Ok(None) => Ok(Found::End),
+                Err(fault) => Err(fault),
+            },
             Format::Pcapng(pcapng) => pcapng.next(&mut self.source, interfaces),
         };
         match found {
-            Ok(Found::Packet(record)) => {
-                self.number += 1;
-                self.latest = Some(record.time);
-                self.current = match record.loss {
-                    None => Current::Frame(record),
-                    Some(loss) => Current::LossThenFrame(loss, record),
-                };
-                Ok(Some(record.time))
+            Ok(Found::Packet(record)) => Ok(Some(self.packet(record.time, Current::Frame(record)))),
+            Ok(Found::LossThenPacket(loss, record)) => {
+                Ok(Some(self.packet(record.time, Current::LossThenFrame(loss, record))))
             }
             Ok(Found::Loss(loss)) => {
                 self.current = Current::Loss(loss);
                 Ok(Some(self.latest.unwrap_or(loss.from)))
             }
             Ok(Found::End) => {
+                self.current = Current::None;
                 self.source.close();
                 Ok(None)
             }
             Err(fault) => Err(self.damage(fault)),
         }
+    }
+
+    /// Stops at a packet, and gives its time.
+    #[inline]
+    fn packet(&mut self, time: Timestamp, current: Current) -> Timestamp {
+        self.number += 1;
+        self.latest = Some(time);
+        self.current = current;
+        time
     }
 
     /// The current item.

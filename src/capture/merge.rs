@@ -1,12 +1,7 @@
 //! Several capture files as one, in the order of their capture times.
 
 use core::fmt;
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, binary_heap::PeekMut},
-    io::Read,
-    path::PathBuf,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, io::Read, path::PathBuf};
 
 use super::{
     damage::Damage,
@@ -34,8 +29,8 @@ pub struct Position {
 /// Each file keeps its own order: one whose clock steps back gives its frames as it has them. A damaged file ends at its
 /// damage, which is kept in [`CaptureFiles::damages`], and the others go on.
 ///
-/// Invariant: `heads` has one entry for each file with a current item, keyed by the time of that item; the item given
-/// last is that of its greatest entry, and is moved past on the next call, when nobody borrows it any more.
+/// Invariant: `heads` has one entry for each file with a current item, keyed by the time of that item, unless it is the
+/// only one left; the item given last is that of its greatest entry, and is moved past on the next call, when nobody borrows it any more.
 pub struct CaptureFiles {
     files: Vec<CaptureFile>,
     heads: BinaryHeap<Reverse<Head>>,
@@ -128,16 +123,14 @@ impl CaptureFiles {
         }
         // Ends, because each turn takes a file out.
         loop {
-            let head = self.heads.peek_mut()?;
-            let position = head.0.position;
+            let position = self.heads.peek()?.0.position;
             match self.files.get_mut(position)?.unpark() {
                 Ok(()) => {
-                    drop(head);
                     self.given = true;
                     return self.files.get(position)?.item();
                 }
                 Err(damage) => {
-                    PeekMut::pop(head);
+                    self.heads.pop();
                     self.damages.push(damage);
                 }
             }
@@ -147,16 +140,22 @@ impl CaptureFiles {
     /// Moves the file of the first head to its next item.
     #[inline]
     fn move_past(&mut self) {
-        let Some(mut head) = self.heads.peek_mut() else { return };
-        let Some(file) = self.files.get_mut(head.0.position) else { return };
+        let Some(Reverse(head)) = self.heads.peek() else { return };
+        let Some(file) = self.files.get_mut(head.position) else { return };
         match file.advance(&mut self.interfaces) {
-            // Dropping the guard puts the entry where it now belongs.
-            Ok(Some(time)) => head.0.time = time,
+            // One that is alone has nobody to be ordered with, now or later.
+            Ok(Some(_)) if self.heads.len() == 1 => {}
+            Ok(Some(time)) => {
+                if let Some(mut head) = self.heads.peek_mut() {
+                    // Dropping the guard puts the entry where it now belongs.
+                    head.0.time = time;
+                }
+            }
             Ok(None) => {
-                PeekMut::pop(head);
+                self.heads.pop();
             }
             Err(damage) => {
-                PeekMut::pop(head);
+                self.heads.pop();
                 self.damages.push(damage);
             }
         }

@@ -145,7 +145,6 @@ impl Pcap {
             start: packet_header,
             captured,
             len,
-            loss: None,
         }))
     }
 }

@@ -88,6 +88,8 @@ struct Described {
 #[derive(Debug)]
 pub(super) enum Found {
     Packet(Record),
+    /// A packet whose record tells of a loss before it.
+    LossThenPacket(Loss, Record),
     Loss(Loss),
     End,
 }
@@ -129,12 +131,12 @@ impl Pcapng {
             match kind {
                 block::ENHANCED_PACKET | block::PACKET | block::SIMPLE_PACKET => {
                     self.whole(source, kind, length, packet_limit(u32::MAX) + OPTIONS_LIMIT)?;
-                    let record = match kind {
-                        block::SIMPLE_PACKET => self.simple_packet(source.bytes(), length)?,
+                    let (record, loss) = match kind {
+                        block::SIMPLE_PACKET => (self.simple_packet(source.bytes(), length)?, None),
                         _ => self.packet(source.bytes(), kind, length)?,
                     };
                     self.latest = record.time;
-                    return Ok(Found::Packet(record));
+                    return Ok(loss.map_or(Found::Packet(record), |loss| Found::LossThenPacket(loss, record)));
                 }
                 block::INTERFACE_DESCRIPTION => {
                     self.whole(source, kind, length, STRUCTURE_LIMIT)?;
@@ -228,7 +230,7 @@ impl Pcapng {
 
     /// Enhanced packet block, or the obsolete packet block, which differs in its first word.
     #[inline]
-    fn packet(&mut self, bytes: &[u8], kind: u32, length: u32) -> Result<Record, Fault> {
+    fn packet(&mut self, bytes: &[u8], kind: u32, length: u32) -> Result<(Record, Option<Loss>), Fault> {
         const HEADER: usize = 28;
         let malformed = || Fault::Block { kind };
         let body_end = length as usize - 4;
@@ -272,7 +274,7 @@ impl Pcapng {
         if described.counted.is_none() {
             described.counted = Some(time);
         }
-        Ok(Record {
+        let record = Record {
             time,
             link: described.link,
             interface: described.id,
@@ -280,8 +282,8 @@ impl Pcapng {
             start: HEADER,
             captured,
             len: length as usize,
-            loss,
-        })
+        };
+        Ok((record, loss))
     }
 
     /// Simple packet block: interface 0, no time; the packet before it in the file lends its own.
@@ -309,7 +311,6 @@ impl Pcapng {
             start: HEADER,
             captured,
             len: length as usize,
-            loss: None,
         })
     }
 

@@ -2,7 +2,6 @@
 
 use crate::{
     packet::{InterfaceId, LinkType},
-    probe::Loss,
     time::Timestamp,
 };
 
@@ -17,8 +16,6 @@ pub(super) struct Record {
     pub(super) captured: usize,
     /// The whole record, to be consumed.
     pub(super) len: usize,
-    /// What was lost before this packet, when the record says so.
-    pub(super) loss: Option<Loss>,
 }
 
 /// Captured bytes that every reader has always allowed, whatever the snap length of the file says.

@@ -121,12 +121,17 @@ pub struct FragmentCounts {
 
 impl PacketCounts {
     pub(super) fn found(&mut self, segment: &Segment<'_>) {
-        match segment.transport {
+        self.carried(&segment.transport);
+        self.cut += u64::from(segment.cut);
+    }
+
+    #[inline]
+    pub(super) fn carried(&mut self, transport: &Transport<'_>) {
+        match transport {
             Transport::Udp(_) => self.udp += 1,
             Transport::Tcp(_) => self.tcp += 1,
             Transport::Sctp(_) => self.sctp += 1,
         }
-        self.cut += u64::from(segment.cut);
     }
 
     pub(super) fn stopped(&mut self, stop: Stop) {

@@ -96,20 +96,26 @@ impl Peeler {
     /// Peels one frame. `now` is the believed capture clock, used only for ageing fragments.
     #[must_use]
     pub fn peel<'a>(&'a mut self, now: Timestamp, frame: &Frame<'a>) -> Peeled<'a> {
-        self.expire(now);
-        self.counts.frames += 1;
-        match plain(frame) {
-            Some(Plain { segment, tagged }) => {
-                self.counts.tunnels.vlan += u64::from(tagged);
-                self.counts.found(&segment);
-                Peeled::Segment(segment)
-            }
+        match self.peel_plain(now, frame) {
+            Some(plain) => Peeled::Segment(plain.segment()),
             None => self.descend(now, frame),
         }
     }
 
+    /// The short way, for nearly every frame; what it gives nothing for must go the long way.
+    #[inline(always)]
+    pub(crate) fn peel_plain<'a>(&mut self, now: Timestamp, frame: &Frame<'a>) -> Option<Plain<'a>> {
+        self.expire(now);
+        self.counts.frames += 1;
+        let plain = plain(frame)?;
+        self.counts.tunnels.vlan += u64::from(plain.vlan.is_some());
+        self.counts.carried(&plain.transport);
+        Some(plain)
+    }
+
     /// The long way, for any frame.
-    pub(super) fn descend<'a>(&'a mut self, now: Timestamp, frame: &Frame<'a>) -> Peeled<'a> {
+    #[inline(never)]
+    pub(crate) fn descend<'a>(&'a mut self, now: Timestamp, frame: &Frame<'a>) -> Peeled<'a> {
         let Self { counts, fragments, associations, whole } = self;
         let descent = Descent {
             now,

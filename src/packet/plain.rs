@@ -13,38 +13,53 @@ use super::ip::protocol;
 use super::layer::ether_type;
 use super::octets::Octets;
 use super::segment::{Segment, Transport};
-use super::transport;
+use super::transport::{self, Ports};
 use super::udp_tunnel::is_tunnel_port;
 
-/// What one such frame carried.
-pub(super) struct Plain<'a> {
-    pub(super) segment: Segment<'a>,
-    pub(super) tagged: bool,
+/// What one such frame carried. The addresses stay as they are on the wire until [`Plain::segment`] is asked for: most
+/// frames are media, and nobody asks.
+pub(crate) struct Plain<'a> {
+    source: [u8; 4],
+    destination: [u8; 4],
+    /// Source and destination.
+    pub(crate) ports: Ports,
+    /// The VLAN tag, without its priority.
+    pub(super) vlan: Option<u16>,
+    pub(crate) transport: Transport<'a>,
 }
 
-/// The segment of a plain frame; `None` says nothing but "go the long way".
-#[inline]
+impl<'a> Plain<'a> {
+    #[inline]
+    pub(crate) fn segment(self) -> Segment<'a> {
+        let end = |address: [u8; 4], port| Endpoint { address: IpAddr::V4(Ipv4Addr::from(address)), port };
+        let hop = Hop {
+            source: end(self.source, self.ports.0),
+            destination: end(self.destination, self.ports.1),
+            domain: Domain(self.vlan.unwrap_or_default().into()),
+        };
+        Segment { hop, transport: self.transport, cut: false }
+    }
+}
+
+/// What a plain frame carried; `None` says nothing but "go the long way".
+#[inline(always)]
 pub(super) fn plain<'a>(frame: &Frame<'a>) -> Option<Plain<'a>> {
     if frame.link != LinkType::Ethernet {
         return None;
     }
     let [_, _, _, _, _, _, _, _, _, _, _, _, high, low, a, b, c, d] = *frame.bytes.first_chunk::<18>()?;
-    match u16::from_be_bytes([high, low]) {
-        ether_type::IPV4 => {
-            let segment = ipv4(frame.bytes.get(14..)?, Domain(0))?;
-            Some(Plain { segment, tagged: false })
-        }
+    let (header, vlan) = match u16::from_be_bytes([high, low]) {
+        ether_type::IPV4 => (14, None),
         ether_type::VLAN if u16::from_be_bytes([c, d]) == ether_type::IPV4 => {
-            let id = u16::from_be_bytes([a, b]) & 0x0FFF;
-            let segment = ipv4(frame.bytes.get(18..)?, Domain(u64::from(id)))?;
-            Some(Plain { segment, tagged: true })
+            (18, Some(u16::from_be_bytes([a, b]) & 0x0FFF))
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    ipv4(frame.bytes.get(header..)?, vlan)
 }
 
-#[inline]
-fn ipv4(bytes: &[u8], domain: Domain) -> Option<Segment<'_>> {
+#[inline(always)]
+fn ipv4(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_>> {
     let [
         version_length,
         _,
@@ -100,10 +115,11 @@ fn ipv4(bytes: &[u8], domain: Domain) -> Option<Segment<'_>> {
         }
         _ => return None,
     };
-    let hop = Hop {
-        source: Endpoint { address: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)), port: source },
-        destination: Endpoint { address: IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)), port: destination },
-        domain,
-    };
-    Some(Segment { hop, transport, cut: false })
+    Some(Plain {
+        source: [s0, s1, s2, s3],
+        destination: [d0, d1, d2, d3],
+        ports: (source, destination),
+        vlan,
+        transport,
+    })
 }

@@ -30,7 +30,8 @@ pub(super) struct Entered<'a> {
 
 /// Whether a port may mean a tunnel: the cheap question that every media packet is asked.
 pub(super) fn is_tunnel_port(port: u16) -> bool {
-    matches!(port, L2TP | GTP_U | ESP_PORT | VXLAN | VXLAN_GPE | GENEVE | MPLS | VXLAN_LINUX)
+    // Media ports are above all of them: one comparison is enough for those.
+    port <= VXLAN_LINUX && matches!(port, L2TP | GTP_U | ESP_PORT | VXLAN | VXLAN_GPE | GENEVE | MPLS | VXLAN_LINUX)
 }
 
 /// Looks for the tunnel that one of the ports announces.

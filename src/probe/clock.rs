@@ -60,6 +60,7 @@ impl Clock {
     }
 
     /// Reads the time of a frame.
+    #[inline]
     pub(crate) fn read(&mut self, source: InterfaceId, time: Timestamp) -> Reading {
         if self.now == Timestamp::MIN {
             self.now = time;
@@ -73,7 +74,7 @@ impl Clock {
                 self.highest.resize(index + 1, Timestamp::MIN);
             }
             let highest = &mut self.highest[index];
-            let stepped_back = time < highest.minus(self.reorder);
+            let stepped_back = time < *highest && time < highest.minus(self.reorder);
             *highest = time.max(*highest);
             let reading = Reading { time: if stepped_back { *highest } else { time }, stepped_back, gap_from: None };
             self.now = self.now.max(time);
@@ -84,6 +85,7 @@ impl Clock {
 
     /// One more frame beyond the jump. It agrees with those before it when it is not earlier than where they landed: an
     /// earlier one is the better witness, and starts the count anew.
+    #[cold]
     fn vote(&mut self, source: InterfaceId, time: Timestamp) -> Option<Timestamp> {
         let index = self.jumps.iter().position(|jump| jump.source == source).unwrap_or_else(|| {
             if self.jumps.len() == MAX_SOURCES {

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::counts::SipCounts;
 use super::sighting::{Sighting, Sink};
-use crate::packet::{Carrier, Frame, Hop, PacketCounts, PeelLimits, Peeled, Peeler, Transport};
+use crate::packet::{Carrier, Frame, Hop, PacketCounts, PeelLimits, Peeled, Peeler, Segment, Transport};
 use crate::sip::{Carriage, Message, framing};
 use crate::stream::{Delivery, StreamCounts, StreamLimits, Streams};
 use crate::time::Timestamp;
@@ -39,23 +39,23 @@ impl Tap {
     }
 
     /// Takes one frame. `time` is what its messages are stamped with, `now` the clock, which ages what is kept.
+    #[inline]
     pub(crate) fn frame(&mut self, time: Timestamp, now: Timestamp, frame: &Frame<'_>, sink: &mut impl Sink) {
         let Self { peeler, streams, sip } = self;
-        let Peeled::Segment(segment) = peeler.peel(now, frame) else { return };
-        let hop = &segment.hop;
-        match segment.transport {
-            Transport::Udp(payload) if framing::is_start(payload) => {
-                let carriage = if segment.cut { Carriage::CutDatagram } else { Carriage::Datagram };
-                let place = Place { frame, hop: *hop, carrier: Carrier::Udp, time };
-                read(sip, &place, payload, carriage, sink);
-            }
-            Transport::Udp(payload) => count_other(sip, hop, payload),
-            Transport::Tcp(tcp) => {
-                streams.tcp(now, time, hop, &tcp, &mut |delivery| deliver(sip, frame, delivery, sink));
-            }
-            Transport::Sctp(chunks) => {
-                streams.sctp(now, time, hop, chunks, &mut |delivery| deliver(sip, frame, delivery, sink));
-            }
+        let plain = peeler.peel_plain(now, frame);
+        // Media, before anything is made of its addresses.
+        if let Some(plain) = &plain
+            && let Transport::Udp(payload) = plain.transport
+            && !framing::is_start(payload)
+        {
+            return count_other(sip, plain.ports, payload);
+        }
+        let peeled = match plain {
+            Some(plain) => Peeled::Segment(plain.segment()),
+            None => peeler.descend(now, frame),
+        };
+        if let Peeled::Segment(segment) = peeled {
+            carry(streams, sip, (time, now), frame, &segment, sink);
         }
     }
 
@@ -83,6 +83,33 @@ impl Tap {
 
     pub(crate) fn counts(&self) -> (&PacketCounts, StreamCounts, &SipCounts) {
         (self.peeler.counts(), self.streams.counts(), &self.sip)
+    }
+}
+
+/// Takes one segment. `times`: what its messages are stamped with, and the clock.
+#[inline(never)]
+fn carry(
+    streams: &mut Streams,
+    sip: &mut SipCounts,
+    (time, now): (Timestamp, Timestamp),
+    frame: &Frame<'_>,
+    segment: &Segment<'_>,
+    sink: &mut impl Sink,
+) {
+    let hop = &segment.hop;
+    match segment.transport {
+        Transport::Udp(payload) if framing::is_start(payload) => {
+            let carriage = if segment.cut { Carriage::CutDatagram } else { Carriage::Datagram };
+            let place = Place { frame, hop: *hop, carrier: Carrier::Udp, time };
+            read(sip, &place, payload, carriage, sink);
+        }
+        Transport::Udp(payload) => count_other(sip, (hop.source.port, hop.destination.port), payload),
+        Transport::Tcp(tcp) => {
+            streams.tcp(now, time, hop, &tcp, &mut |delivery| deliver(sip, frame, delivery, sink));
+        }
+        Transport::Sctp(chunks) => {
+            streams.sctp(now, time, hop, chunks, &mut |delivery| deliver(sip, frame, delivery, sink));
+        }
     }
 }
 
@@ -125,8 +152,8 @@ fn read(sip: &mut SipCounts, place: &Place<'_>, bytes: &[u8], carriage: Carriage
 }
 
 /// Datagrams on the SIP ports that are no messages.
-fn count_other(sip: &mut SipCounts, hop: &Hop, payload: &[u8]) {
-    if !SIP_PORTS.contains(&hop.source.port) && !SIP_PORTS.contains(&hop.destination.port) {
+fn count_other(sip: &mut SipCounts, ports: (u16, u16), payload: &[u8]) {
+    if !SIP_PORTS.contains(&ports.0) && !SIP_PORTS.contains(&ports.1) {
         return;
     }
     match payload.first() {
