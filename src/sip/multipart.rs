@@ -12,6 +12,10 @@ const DEPTH: u8 = 3;
 ///
 /// Without a Content-Type none is found. A part in a transfer encoding other than an identity is not.
 pub(super) fn find<'a>(body: &'a [u8], content_type: &[u8], wanted: &[u8]) -> Option<&'a [u8]> {
+    // No parameters, which is the rule.
+    if content_type.eq_ignore_ascii_case(wanted) {
+        return Some(body);
+    }
     find_within(body, content_type, wanted, DEPTH)
 }
 

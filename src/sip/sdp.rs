@@ -3,8 +3,9 @@
 
 use core::fmt;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2};
 
+use crate::sip::find::find;
 use crate::sip::multipart;
 use crate::sip::value::trim;
 
@@ -13,6 +14,8 @@ use crate::sip::value::trim;
 pub struct Sdp<'a> {
     /// The lines before the first `m=`.
     session: &'a [u8],
+    /// What they say that is asked for most.
+    read: Lines<'a>,
     /// The lines from the first `m=` on.
     media: &'a [u8],
 }
@@ -26,14 +29,9 @@ impl<'a> Sdp<'a> {
             Some(content_type) => multipart::find(body, content_type, b"application/sdp")?,
             None => Some(body).filter(|body| body.starts_with(b"v="))?,
         };
-        let (session, media) = match description.starts_with(b"m=") {
-            true => description.split_at_checked(0)?,
-            false => match memmem::find(description, b"\nm=") {
-                Some(at) => description.split_at_checked(at + 1)?,
-                None => (description, &[][..]),
-            },
-        };
-        Some(Self { session, media })
+        let (read, length) = Lines::read(description);
+        let (session, media) = description.split_at_checked(length)?;
+        Some(Self { session, read, media })
     }
 
     /// The `o=` line: who made the description, and which version of it this is.
@@ -45,7 +43,7 @@ impl<'a> Sdp<'a> {
     /// The `c=` line of the session.
     #[must_use]
     pub fn connection(&self) -> Option<&'a [u8]> {
-        field(self.session, b'c')
+        self.read.connection
     }
 
     /// An attribute of the session; empty when it has no value.
@@ -56,10 +54,12 @@ impl<'a> Sdp<'a> {
 
     /// The m= sections, in their order. One whose m= line cannot be read is left out.
     pub fn media(&self) -> impl Iterator<Item = MediaSection<'a>> + use<'a> {
-        let session = self.session;
-        // Read once, not once a section: a hostile body has thousands of them.
-        let default = direction(session).unwrap_or_default();
-        Sections { rest: self.media }.filter_map(move |section| MediaSection::read(section, session, default))
+        let session = self.read;
+        Sections { rest: self.media }.filter_map(move |(line, lines, read)| {
+            let direction = read.direction.or(session.direction).unwrap_or_default();
+            let read = Lines { connection: read.connection.or(session.connection), ..read };
+            MediaSection::read(line, lines, read, direction)
+        })
     }
 }
 
@@ -85,7 +85,8 @@ pub struct MediaSection<'a> {
     pub direction: Direction,
     /// The lines after the m= line.
     lines: &'a [u8],
-    session: &'a [u8],
+    /// What they say that is asked for most; the connection else of the session.
+    read: Lines<'a>,
 }
 
 /// Direction attribute, from the side of who sent the description.
@@ -98,18 +99,27 @@ pub enum Direction {
     Inactive,
 }
 
+impl Direction {
+    fn named(name: &[u8]) -> Option<Self> {
+        match name {
+            b"sendrecv" => Some(Self::SendReceive),
+            b"sendonly" => Some(Self::SendOnly),
+            b"recvonly" => Some(Self::ReceiveOnly),
+            b"inactive" => Some(Self::Inactive),
+            _ => None,
+        }
+    }
+}
+
 impl<'a> MediaSection<'a> {
-    fn read(section: &'a [u8], session: &'a [u8], default: Direction) -> Option<Self> {
-        let line = lines(section).next()?;
+    fn read(line: &'a [u8], lines: &'a [u8], read: Lines<'a>, direction: Direction) -> Option<Self> {
         let (kind, rest) = word(line.get(2..)?)?;
         let (port, rest) = word(rest)?;
         let (protocol, formats) = word(rest)?;
         // A port count may follow after a slash.
         let port = port.split(|byte| *byte == b'/').next()?;
         let port = str::from_utf8(port).ok()?.parse().ok()?;
-        let lines = section.get(line.len()..)?;
-        let direction = direction(lines).unwrap_or(default);
-        Some(Self { kind, port, protocol, formats: trim(formats), direction, lines, session })
+        Some(Self { kind, port, protocol, formats: trim(formats), direction, lines, read })
     }
 
     /// Whether it is MSRP, over TLS too (RFC 4975 §8.1).
@@ -128,37 +138,37 @@ impl<'a> MediaSection<'a> {
     /// The `c=` line of the section, else of the session.
     #[must_use]
     pub fn connection(&self) -> Option<&'a [u8]> {
-        field(self.lines, b'c').or_else(|| field(self.session, b'c'))
+        self.read.connection
     }
 
     /// `a=accept-types`: media types, blanks between them.
     #[must_use]
     pub fn accept_types(&self) -> Option<&'a [u8]> {
-        self.attribute("accept-types")
+        self.read.accept_types
     }
 
     /// `a=path`: MSRP URIs, blanks between them, the endpoint's own last.
     #[must_use]
     pub fn path(&self) -> Option<&'a [u8]> {
-        self.attribute("path")
+        self.read.path
     }
 
     /// `a=file-selector` of a file transfer.
     #[must_use]
     pub fn file_selector(&self) -> Option<&'a [u8]> {
-        self.attribute("file-selector")
+        self.read.file_selector
     }
 
     /// `a=setup`: who opens the connection.
     #[must_use]
     pub fn setup(&self) -> Option<&'a [u8]> {
-        self.attribute("setup")
+        self.read.setup
     }
 
     /// `a=msrp-cema`: the connection goes to c= and m=, not to the path.
     #[must_use]
     pub fn msrp_cema(&self) -> bool {
-        self.attribute("msrp-cema").is_some()
+        self.read.msrp_cema
     }
 }
 
@@ -170,28 +180,94 @@ impl fmt::Debug for MediaSection<'_> {
     }
 }
 
-/// Splits before each m= line.
+/// The lines of a description up to an m= line, read in one pass: of each kind the first.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Lines<'a> {
+    connection: Option<&'a [u8]>,
+    direction: Option<Direction>,
+    accept_types: Option<&'a [u8]>,
+    path: Option<&'a [u8]>,
+    file_selector: Option<&'a [u8]>,
+    setup: Option<&'a [u8]>,
+    msrp_cema: bool,
+}
+
+impl<'a> Lines<'a> {
+    /// Reads from the start of a line, and tells how many bytes come before the next m= line.
+    fn read(text: &'a [u8]) -> (Self, usize) {
+        let mut read = Self::default();
+        let mut rest = text;
+        while !rest.is_empty() && !rest.starts_with(b"m=") {
+            let (line, after) = line(rest);
+            match line {
+                [b'c', b'=', value @ ..] => {
+                    read.connection.get_or_insert(trim(value));
+                }
+                [b'a', b'=', attribute @ ..] => read.note(attribute),
+                _ => {}
+            }
+            rest = after;
+        }
+        (read, text.len() - rest.len())
+    }
+
+    fn note(&mut self, attribute: &'a [u8]) {
+        let (name, value) = name_and_value(attribute);
+        let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+        let place = match name.len() {
+            8 => {
+                self.direction = self.direction.or_else(|| Direction::named(name));
+                return;
+            }
+            9 => {
+                self.msrp_cema |= is(b"msrp-cema");
+                return;
+            }
+            4 if is(b"path") => &mut self.path,
+            5 if is(b"setup") => &mut self.setup,
+            12 if is(b"accept-types") => &mut self.accept_types,
+            13 if is(b"file-selector") => &mut self.file_selector,
+            _ => return,
+        };
+        place.get_or_insert(value);
+    }
+}
+
+/// Splits before each m= line: that line, the lines behind it, and what they say.
 struct Sections<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Iterator for Sections<'a> {
-    type Item = &'a [u8];
+    type Item = (&'a [u8], &'a [u8], Lines<'a>);
 
-    fn next(&mut self) -> Option<&'a [u8]> {
+    fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
         }
-        let end = memmem::find(self.rest, b"\nm=").map_or(self.rest.len(), |at| at + 1);
-        let (section, rest) = self.rest.split_at_checked(end)?;
+        let (line, after) = line(self.rest);
+        let (read, length) = Lines::read(after);
+        let (lines, rest) = after.split_at_checked(length)?;
         self.rest = rest;
-        Some(section)
+        Some((line, lines, read))
     }
 }
 
-/// The lines of a text, ended by CRLF or LF.
+/// The first line of a text, ended by CRLF or LF, and what follows it.
+fn line(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr(b'\n', text).unwrap_or(text.len());
+    let line = text.get(..end).unwrap_or_default();
+    (line.strip_suffix(b"\r").unwrap_or(line), text.get(end + 1..).unwrap_or_default())
+}
+
+/// The lines of a text.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        let (line, after) = (!rest.is_empty()).then(|| line(rest))?;
+        rest = after;
+        Some(line)
+    })
 }
 
 /// The first word of a line, and what follows it.
@@ -215,25 +291,18 @@ fn attribute<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
 }
 
 fn attributes(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    lines(text).filter_map(|line| {
-        let line = line.strip_prefix(b"a=")?;
-        let colon = memchr(b':', line).unwrap_or(line.len());
-        Some((trim(line.get(..colon)?), trim(line.get(colon + 1..).unwrap_or_default())))
-    })
+    lines(text).filter_map(|line| line.strip_prefix(b"a=")).map(name_and_value)
 }
 
-fn direction(text: &[u8]) -> Option<Direction> {
-    attributes(text).find_map(|(name, _)| match name {
-        b"sendrecv" => Some(Direction::SendReceive),
-        b"sendonly" => Some(Direction::SendOnly),
-        b"recvonly" => Some(Direction::ReceiveOnly),
-        b"inactive" => Some(Direction::Inactive),
-        _ => None,
-    })
+fn name_and_value(attribute: &[u8]) -> (&[u8], &[u8]) {
+    let colon = find(b':', attribute).unwrap_or(attribute.len());
+    (trim(attribute.get(..colon).unwrap_or_default()), trim(attribute.get(colon + 1..).unwrap_or_default()))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const CHAT: &[u8] =
@@ -247,6 +316,44 @@ mod tests {
 
     fn chat() -> Sdp<'static> {
         Sdp::read(CHAT, Some(b"Application/SDP; charset=utf-8")).unwrap()
+    }
+
+    proptest! {
+        /// What is read in one pass is what a search of its own finds.
+        #[test]
+        fn one_pass_reads_what_single_searches_find(
+            words in prop::collection::vec(prop::sample::select(vec![
+                "\r\n", "\n", "m=message 1 TCP/MSRP *", "\nm=audio 2 x 0\r\n", "a=", "c=", "o=", "a=path:", "A=path", "a=Path : x",
+                "a=setup:active", "a=msrp-cema", "a=sendonly", "a=inactive\r", "a=SendOnly", "a=accept-types:text/plain *",
+                "a=file-selector:name:x", "c=IN IP4 192.0.2.1", " ", ":", "x", "m=", "\r", "a=recvonly:x", "a= sendrecv",
+            ]), 0..40),
+        ) {
+            let text = format!("v=0{}", words.concat());
+            let text = text.as_bytes();
+            let sdp = Sdp::read(text, None).unwrap();
+            let plainly = |text: &'_ [u8]| attributes(text).find_map(|(name, _)| Direction::named(name));
+            prop_assert_eq!([sdp.session, sdp.media].concat(), text);
+            prop_assert!(!sdp.session.windows(3).any(|start| start == b"\nm="));
+            prop_assert!(sdp.media.is_empty() || sdp.media.starts_with(b"m="));
+            prop_assert_eq!(sdp.connection(), field(sdp.session, b'c'));
+            let mut sections = 0;
+            for section in sdp.media() {
+                sections += 1;
+                prop_assert!(!section.lines.windows(3).any(|start| start == b"\nm="));
+                prop_assert_eq!(section.path(), section.attribute("path"));
+                prop_assert_eq!(section.setup(), section.attribute("setup"));
+                prop_assert_eq!(section.accept_types(), section.attribute("accept-types"));
+                prop_assert_eq!(section.file_selector(), section.attribute("file-selector"));
+                prop_assert_eq!(section.msrp_cema(), section.attribute("msrp-cema").is_some());
+                prop_assert_eq!(section.connection(), field(section.lines, b'c').or(field(sdp.session, b'c')));
+                let direction = plainly(section.lines).or(plainly(sdp.session)).unwrap_or_default();
+                prop_assert_eq!(section.direction, direction);
+            }
+            let readable = sdp.media.split(|byte| *byte == b'\n').filter(|line| {
+                line.starts_with(b"m=message 1 TCP/MSRP *") || line.starts_with(b"m=audio 2 x 0")
+            });
+            prop_assert!(sections >= readable.count());
+        }
     }
 
     #[test]
