@@ -201,7 +201,7 @@ impl<'a> Lines<'a> {
             let (line, after) = line(rest);
             match line {
                 [b'c', b'=', value @ ..] => {
-                    read.connection.get_or_insert(trim(value));
+                    read.connection.get_or_insert_with(|| trim(value));
                 }
                 [b'a', b'=', attribute @ ..] => read.note(attribute),
                 _ => {}
@@ -345,8 +345,8 @@ mod tests {
                 prop_assert_eq!(section.accept_types(), section.attribute("accept-types"));
                 prop_assert_eq!(section.file_selector(), section.attribute("file-selector"));
                 prop_assert_eq!(section.msrp_cema(), section.attribute("msrp-cema").is_some());
-                prop_assert_eq!(section.connection(), field(section.lines, b'c').or(field(sdp.session, b'c')));
-                let direction = plainly(section.lines).or(plainly(sdp.session)).unwrap_or_default();
+                prop_assert_eq!(section.connection(), field(section.lines, b'c').or_else(|| field(sdp.session, b'c')));
+                let direction = plainly(section.lines).or_else(|| plainly(sdp.session)).unwrap_or_default();
                 prop_assert_eq!(section.direction, direction);
             }
             let readable = sdp.media.split(|byte| *byte == b'\n').filter(|line| {
