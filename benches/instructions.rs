@@ -250,18 +250,18 @@ fn to_protobuf(count: usize) -> std::time::Duration {
     let records = records();
     timed(|| {
         for record in records.iter().take(count) {
-            black_box(wire::record(black_box(record)));
+            black_box(wire::encode(black_box(record)));
         }
     })
 }
 
 fn to_json(count: usize) -> std::time::Duration {
-    let records: Vec<_> = records().iter().map(wire::record).collect();
+    let records: Vec<_> = records().iter().map(wire::encode).collect();
     let mut line = Vec::with_capacity(16 * 1024);
     timed(|| {
         for record in records.iter().take(count) {
             line.clear();
-            json::write_record(&mut line, black_box(record));
+            _ = black_box(json::write_record(&mut line, black_box(record)));
             black_box(&line);
         }
     })

@@ -62,7 +62,10 @@ impl Conversation {
 
 fn response(request: &ReportRequest, class: Class) -> ReportResponse {
     let (record_id, revision) = match &request.report {
-        Some(Body::StopRecord(record)) => (record.record_id.clone(), record.revision),
+        Some(Body::StopRecord(body)) => {
+            let (record_id, revision) = tolltap::ch1::wire::name(body);
+            (record_id.to_owned(), revision)
+        }
         _ => (String::new(), 0),
     };
     ReportResponse {
@@ -299,8 +302,8 @@ fn keeps_no_more_than_its_window_under_way() {
 
 /// A request for the `n`th record, to answer one whose own was not kept.
 fn request_for(n: u64) -> ReportRequest {
-    let stop_record = tolltap::ch1::wire::record(&record(n));
-    ReportRequest { report: Some(Body::StopRecord(Box::new(stop_record))), ..ReportRequest::default() }
+    let stop_record = tolltap::ch1::wire::encode(&record(n)).into();
+    ReportRequest { report: Some(Body::StopRecord(stop_record)), ..ReportRequest::default() }
 }
 
 #[test]

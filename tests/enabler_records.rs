@@ -21,7 +21,7 @@ struct Command {
 fn store(count: u64) -> (tempfile::TempDir, PathBuf) {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("store");
-    let arrival = |n| Arrival::Record { sequence: n, record: Box::new(wire::record(&record(n))) };
+    let arrival = |n| Arrival::Record { sequence: n, body: wire::encode(&record(n)).into() };
     let batch: Vec<_> = (0..count).map(arrival).collect();
     Store::open(&path, Durability::Lasting).unwrap().commit(&batch).unwrap();
     (scratch, path)

@@ -13,7 +13,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::TempDir;
 use tolltap::capture::{PcapngInterface, PcapngWriter};
-use tolltap::ch1::WireRecord;
+use tolltap::ch1::{json, wire};
 use tolltap::charging::StopRecord;
 use tolltap::packet::LinkType;
 
@@ -585,7 +585,7 @@ fn every_scenario_gives_through_the_command_what_the_core_gives() {
         wanted.sort_by_key(|record| (record.times.stop, record.record_id));
         let mut lines = Vec::new();
         for record in wanted {
-            WireRecord::from(record).write_json(&mut lines);
+            json::write_record(&mut lines, &wire::encode(record)).unwrap();
             lines.push(b'\n');
         }
         assert_eq!(String::from_utf8_lossy(&got.stdout), String::from_utf8_lossy(&lines), "{}", scenario.name);

@@ -232,7 +232,7 @@ impl Delivery {
 
     fn request(&self, parcel: Parcel) -> ReportRequest {
         let report = match &parcel.report {
-            Report::Record(record) => report_request::Report::StopRecord(Box::new(wire::record(record))),
+            Report::Record(record) => report_request::Report::StopRecord(record.body.clone()),
             Report::Gap(gap) => report_request::Report::GapNotice(wire::gap(gap)),
         };
         ReportRequest {

@@ -4,14 +4,15 @@
 //! backslash becomes `\\`; everything else stands for itself. Undoing both gives the bytes back.
 
 use core::fmt::Write;
+use std::borrow::Cow;
 
 /// Text that stands for these bytes.
 #[must_use]
-pub fn escape(bytes: &[u8]) -> String {
+pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     if memchr::memchr(b'\\', bytes).is_none()
         && let Ok(text) = core::str::from_utf8(bytes)
     {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let mut text = String::with_capacity(bytes.len() + 8);
     for chunk in bytes.utf8_chunks() {
@@ -26,7 +27,7 @@ pub fn escape(bytes: &[u8]) -> String {
             let _ = write!(text, r"\x{byte:02x}");
         }
     }
-    text
+    Cow::Owned(text)
 }
 
 /// The bytes that this text stands for; nothing when a backslash is followed by anything but `\` or `xNN`.

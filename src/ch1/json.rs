@@ -1,245 +1,166 @@
 //! The protobuf JSON mapping of a StopRecord: one line, fields in the order of the contract's numbers.
 //!
 //! Enums, numbers, booleans and required texts are always written, zero too; optional fields and empty lists only when
-//! they are there. `correlation` and `evidence` are always there. Times are RFC 3339 in UTC with nine digits, the
-//! duration has nine digits and `s`, and 64-bit numbers are strings, as the mapping asks. The same record always gives
-//! the same bytes.
+//! they are there. Times are RFC 3339 in UTC with nine digits, the duration has nine digits and `s`, and 64-bit numbers
+//! are strings, as the mapping asks. The same record always gives the same bytes.
 //!
-//! Written by hand, because a walk over descriptors costs ten times as much; a test holds it against the descriptor.
+//! Names and kinds of the fields come from the contract, values straight from the record's bytes: a record to print is
+//! not taken apart first.
 
 use std::io::Write;
+use std::iter::Peekable;
 
-use prost_types as well_known;
+use prost::Message as _;
 
+use super::contract::{Contract, Field, Kind, Message, Presence, Span};
+use super::record::Unreadable;
 use super::v1;
+use super::wire::fields::{Fields, Malformed, Value};
 use crate::time::Timestamp;
 
-/// Appends the record as one JSON object, without a line end.
-pub fn write_record(out: &mut Vec<u8>, record: &v1::StopRecord) {
-    let r = record;
-    let mut object = Object::open(out);
-    object.text("recordId", &r.record_id);
-    object.number("revision", i64::from(r.revision));
-    object.name("revised", r.revised().as_str_name());
-    object.flag("withdrawn", r.withdrawn);
-    object.optional("imServer", &r.im_server);
-    object.text("callId", &r.call_id);
-    object.optional("callerTag", &r.caller_tag);
-    object.optional("calleeTag", &r.callee_tag);
-    object.optional("byeFromTag", &r.bye_from_tag);
-    object.optional("byeToTag", &r.bye_to_tag);
-    object.number("forkIndex", i64::from(r.fork_index));
-    object.time("inviteTime", r.invite_time);
-    object.time("answerTime", r.answer_time);
-    object.time("ackTime", r.ack_time);
-    object.time("stopTime", r.stop_time);
-    object.time("detectedTime", r.detected_time);
-    object.duration("duration", r.duration);
-    object.name("trigger", r.trigger().as_str_name());
-    object.name("endedBy", r.ended_by().as_str_name());
-    object.name("terminatedBy", r.terminated_by().as_str_name());
-    object.number("causeCode", i64::from(r.cause_code));
-    object.texts("reasonHeader", &r.reason_header);
-    object.message("fromAddress", r.from_address.as_ref(), party);
-    object.message("requestedPartyAddress", r.requested_party_address.as_ref(), party);
-    object.messages("callingPartyAddresses", &r.calling_party_addresses, party);
-    object.message("calledPartyAddress", r.called_party_address.as_ref(), party);
-    object.messages("calledAssertedIdentities", &r.called_asserted_identities, party);
-    object.message("servedUser", r.served_user.as_ref(), party);
-    object.optional("callerAgent", &r.caller_agent);
-    object.optional("calleeAgent", &r.callee_agent);
-    object.optional("callerInstanceId", &r.caller_instance_id);
-    object.optional("calleeInstanceId", &r.callee_instance_id);
-    object.name("service", r.service().as_str_name());
-    object.optional("imsCommunicationServiceId", &r.ims_communication_service_id);
-    object.texts("featureTags", &r.feature_tags);
-    object.messages("sdpMediaComponent", &r.sdp_media_component, media);
-    object.optional("sessionPriority", &r.session_priority);
-    object.texts("accessNetworkInformation", &r.access_network_information);
-    object.texts("calleeAccessNetworkInformation", &r.callee_access_network_information);
-    object.optional("cellularNetworkInformation", &r.cellular_network_information);
-    object.message("interOperatorIdentifier", r.inter_operator_identifier.as_ref(), operators);
-    object.optional("transitIoiList", &r.transit_ioi_list);
-    object.optional("imsVisitedNetworkIdentifier", &r.ims_visited_network_identifier);
-    object.optional("chargingFunctionAddresses", &r.charging_function_addresses);
-    object.message("nodeAddress", r.node_address.as_ref(), node);
-    object.message("correlation", r.correlation.as_ref(), correlation);
-    object.messages("legs", &r.legs, leg);
-    object.message("evidence", r.evidence.as_ref(), evidence);
-    object.close();
-}
-
-fn party(object: &mut Object<'_>, party: &v1::PartyAddress) {
-    object.text("raw", &party.raw);
-    object.optional("uri", &party.uri);
-    object.optional("displayName", &party.display_name);
-    object.optional("scheme", &party.scheme);
-    object.optional("user", &party.user);
-    object.optional("host", &party.host);
-}
-
-fn media(object: &mut Object<'_>, media: &v1::SdpMediaComponent) {
-    object.text("sdpMediaName", &media.sdp_media_name);
-    object.number("port", i64::from(media.port));
-    object.text("protocol", &media.protocol);
-    object.optional("acceptTypes", &media.accept_types);
-    object.optional("path", &media.path);
-    object.optional("fileSelector", &media.file_selector);
-    object.name("direction", media.direction().as_str_name());
-}
-
-fn operators(object: &mut Object<'_>, operators: &v1::InterOperatorIdentifier) {
-    object.optional("originatingIoi", &operators.originating_ioi);
-    object.optional("terminatingIoi", &operators.terminating_ioi);
-}
-
-fn node(object: &mut Object<'_>, node: &v1::NodeAddress) {
-    object.text("address", &node.address);
-    object.number("port", i64::from(node.port));
-}
-
-fn correlation(object: &mut Object<'_>, links: &v1::Correlation) {
-    object.optional("imsChargingIdentifier", &links.ims_charging_identifier);
-    object.optional("icidGeneratedAt", &links.icid_generated_at);
-    object.optional("relatedIcid", &links.related_icid);
-    object.optional("sessionId", &links.session_id);
-    object.optional("contributionId", &links.contribution_id);
-    object.optional("conversationId", &links.conversation_id);
-    object.optional("inReplyToContributionId", &links.in_reply_to_contribution_id);
-    object.optional("configured", &links.configured);
-}
-
-fn leg(object: &mut Object<'_>, leg: &v1::Leg) {
-    object.text("recordId", &leg.record_id);
-    object.text("callId", &leg.call_id);
-    object.optional("callerTag", &leg.caller_tag);
-    object.optional("calleeTag", &leg.callee_tag);
-}
-
-fn evidence(object: &mut Object<'_>, evidence: &v1::Evidence) {
-    object.name("invite", evidence.invite().as_str_name());
-    object.name("answer", evidence.answer().as_str_name());
-    object.name("ack", evidence.ack().as_str_name());
-    object.name("bye", evidence.bye().as_str_name());
-    object.name("byeAnswer", evidence.bye_answer().as_str_name());
-    object.name("confirmedBy", evidence.confirmed_by().as_str_name());
-    object.flag("notAtServer", evidence.not_at_server);
-    object.flag("byeChallenged", evidence.bye_challenged);
-    object.long("framesLost", evidence.frames_lost);
-    object.long("streamGaps", evidence.stream_gaps);
-    object.long("evictions", evidence.evictions);
-    object.flag("clockSteppedBack", evidence.clock_stepped_back);
-    object.flag("clockGap", evidence.clock_gap);
-    if let Some(seconds) = evidence.session_expires {
-        object.number("sessionExpires", i64::from(seconds));
+/// Appends the record in these protobuf bytes as one JSON object, without a line end.
+///
+/// # Errors
+/// When the bytes are no StopRecord; what was appended until then is taken back.
+pub fn write_record(out: &mut Vec<u8>, body: &[u8]) -> Result<(), Unreadable> {
+    let start = out.len();
+    let contract = Contract::get();
+    let Some(record) = contract.stop_record() else { return Ok(()) };
+    let mut write = |body: &[u8]| {
+        out.truncate(start);
+        write_message(out, contract, record, body)
+    };
+    let written = write(body).or_else(|_| {
+        // The fields are not in the order of their numbers, or repeated where there is one: legal, though no probe of ours
+        // does so. Taken apart and put together they are.
+        write(&v1::StopRecord::decode(body)?.encode_to_vec()).map_err(Unreadable::from)
+    });
+    if written.is_err() {
+        out.truncate(start);
     }
+    written
 }
 
-/// A JSON object being written. Keys are ours and need no escapes.
-struct Object<'a> {
-    out: &'a mut Vec<u8>,
-    first: bool,
-}
-
-impl<'a> Object<'a> {
-    fn open(out: &'a mut Vec<u8>) -> Self {
-        out.push(b'{');
-        Self { out, first: true }
-    }
-
-    fn close(self) {
-        self.out.push(b'}');
-    }
-
-    fn key(&mut self, key: &str) {
-        if !self.first {
-            self.out.push(b',');
+/// One message, from bytes in which the known fields come in the order of their numbers.
+fn write_message(out: &mut Vec<u8>, contract: &Contract, message: &Message, bytes: &[u8]) -> Result<(), Malformed> {
+    let mut fields = Fields::new(bytes).peekable();
+    out.push(b'{');
+    let start = out.len();
+    for field in &message.fields {
+        // What a later contract put in between is not printed.
+        while let Some(Ok((number, _))) = fields.peek()
+            && *number < field.number
+        {
+            if message.field(*number).is_some() {
+                return Err(Malformed);
+            }
+            fields.next();
         }
-        self.first = false;
-        self.out.push(b'"');
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        let Some(first) = next_value(&mut fields, field.number)? else {
+            if field.presence == Presence::Always {
+                write_key(out, start, field);
+                write_default(out, &field.kind);
+            }
+            continue;
+        };
+        write_key(out, start, field);
+        if field.presence != Presence::Repeated {
+            write_value(out, contract, &field.kind, first)?;
+            continue;
+        }
+        out.push(b'[');
+        write_value(out, contract, &field.kind, first)?;
+        while let Some(value) = next_value(&mut fields, field.number)? {
+            out.push(b',');
+            write_value(out, contract, &field.kind, value)?;
+        }
+        out.push(b']');
     }
-
-    fn text(&mut self, key: &str, text: &str) {
-        self.key(key);
-        write_text(self.out, text);
-    }
-
-    fn optional(&mut self, key: &str, text: &Option<String>) {
-        if let Some(text) = text {
-            self.text(key, text);
+    for field in fields {
+        if message.field(field?.0).is_some() {
+            return Err(Malformed);
         }
     }
+    out.push(b'}');
+    Ok(())
+}
 
-    /// A value that needs quotes and no escapes: the name of an enum's value.
-    fn name(&mut self, key: &str, name: &str) {
-        self.key(key);
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.push(b'"');
-    }
-
-    fn number(&mut self, key: &str, number: i64) {
-        self.key(key);
-        put(self.out, format_args!("{number}"));
-    }
-
-    /// 64-bit numbers are strings in the mapping, as JavaScript could not hold them.
-    fn long(&mut self, key: &str, number: u64) {
-        self.key(key);
-        put(self.out, format_args!("\"{number}\""));
-    }
-
-    fn flag(&mut self, key: &str, flag: bool) {
-        self.key(key);
-        self.out.extend_from_slice(if flag { b"true" } else { b"false" });
-    }
-
-    fn time(&mut self, key: &str, time: Option<well_known::Timestamp>) {
-        let Some(time) = time else { return };
-        let nanos = time.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(time.nanos));
-        self.key(key);
-        put(self.out, format_args!("\"{}\"", Timestamp::from_nanos(nanos)));
-    }
-
-    fn duration(&mut self, key: &str, span: Option<well_known::Duration>) {
-        let Some(span) = span else { return };
-        self.key(key);
-        put(self.out, format_args!("\"{}.{:09}s\"", span.seconds, span.nanos));
-    }
-
-    fn texts(&mut self, key: &str, texts: &[String]) {
-        self.list(key, texts, |out, text| write_text(out, text));
-    }
-
-    fn message<T>(&mut self, key: &str, message: Option<&T>, fields: fn(&mut Object<'_>, &T)) {
-        let Some(message) = message else { return };
-        self.key(key);
-        write_message(self.out, message, fields);
-    }
-
-    fn messages<T>(&mut self, key: &str, messages: &[T], fields: fn(&mut Object<'_>, &T)) {
-        self.list(key, messages, |out, message| write_message(out, message, fields));
-    }
-
-    fn list<T>(&mut self, key: &str, items: &[T], item: impl Fn(&mut Vec<u8>, &T)) {
-        let Some((first, rest)) = items.split_first() else { return };
-        self.key(key);
-        self.out.push(b'[');
-        item(self.out, first);
-        for next in rest {
-            self.out.push(b',');
-            item(self.out, next);
+/// The next value, if it is of the field of that number.
+fn next_value<'a>(fields: &mut Peekable<Fields<'a>>, number: u32) -> Result<Option<Value<'a>>, Malformed> {
+    match fields.peek() {
+        Some(Ok((next, value))) if *next == number => {
+            let value = *value;
+            fields.next();
+            Ok(Some(value))
         }
-        self.out.push(b']');
+        Some(Err(malformed)) => Err(*malformed),
+        _ => Ok(None),
     }
 }
 
-fn write_message<T>(out: &mut Vec<u8>, message: &T, fields: fn(&mut Object<'_>, &T)) {
-    let mut object = Object::open(out);
-    fields(&mut object, message);
-    object.close();
+/// The field's name; keys are ours and need no escapes.
+fn write_key(out: &mut Vec<u8>, start: usize, field: &Field) {
+    if out.len() > start {
+        out.push(b',');
+    }
+    write_name(out, &field.json_name);
+    out.push(b':');
+}
+
+/// A text that needs quotes and no escapes.
+fn write_name(out: &mut Vec<u8>, name: &str) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'"');
+}
+
+/// What a field without presence says where it takes no bytes.
+fn write_default(out: &mut Vec<u8>, kind: &Kind) {
+    match kind {
+        Kind::Text => write_text(out, ""),
+        _ => _ = write_scalar(out, kind, 0),
+    }
+}
+
+fn write_value(out: &mut Vec<u8>, contract: &Contract, kind: &Kind, value: Value<'_>) -> Result<(), Malformed> {
+    match (kind, value) {
+        (Kind::Text, Value::Bytes(text)) => write_text(out, core::str::from_utf8(text).map_err(|_| Malformed)?),
+        (Kind::Time, Value::Bytes(bytes)) => {
+            let Span { seconds, nanos } = Span::read(bytes)?;
+            let nanos = seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(nanos));
+            put(out, format_args!("\"{}\"", Timestamp::from_nanos(nanos)));
+        }
+        (Kind::Duration, Value::Bytes(bytes)) => {
+            let Span { seconds, nanos } = Span::read(bytes)?;
+            put(out, format_args!("\"{seconds}.{nanos:09}s\""));
+        }
+        (Kind::Message(place), Value::Bytes(bytes)) => {
+            write_message(out, contract, contract.message(*place).ok_or(Malformed)?, bytes)?;
+        }
+        (kind, Value::Varint(value)) => write_scalar(out, kind, value)?,
+        _ => return Err(Malformed),
+    }
+    Ok(())
+}
+
+fn write_scalar(out: &mut Vec<u8>, kind: &Kind, value: u64) -> Result<(), Malformed> {
+    match kind {
+        Kind::Flag => out.extend_from_slice(if value != 0 { b"true" } else { b"false" }),
+        Kind::Number => put(out, format_args!("{}", value as u32)),
+        Kind::Signed => {
+            let zigzag = value as u32;
+            put(out, format_args!("{}", (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed()));
+        }
+        // 64-bit numbers are strings in the mapping, as JavaScript could not hold them.
+        Kind::Long => put(out, format_args!("\"{value}\"")),
+        // A number of a later contract has no name yet, and is as good as unknown.
+        Kind::Enum(names) => {
+            let name = usize::try_from(value).ok().and_then(|place| names.get(place)).or(names.first());
+            write_name(out, name.ok_or(Malformed)?);
+        }
+        Kind::Text | Kind::Time | Kind::Duration | Kind::Message(_) => return Err(Malformed),
+    }
+    Ok(())
 }
 
 fn put(out: &mut Vec<u8>, text: core::fmt::Arguments<'_>) {

@@ -2,12 +2,13 @@
 
 use prost::Message;
 
+use super::v1;
+use super::wire::fields::Malformed;
 use super::wire::{self, Invalid};
-use super::{json, v1};
 use crate::charging::{RecordId, StopRecord};
 use crate::time::Timestamp;
 
-/// A StopRecord in its protobuf form: what is stored, listed and printed.
+/// A StopRecord taken out of its protobuf bytes, to be looked at.
 ///
 /// Everything in it is personal data; it has no `Debug`.
 #[derive(Clone, PartialEq)]
@@ -20,17 +21,13 @@ pub enum Unreadable {
     Protobuf(#[from] prost::DecodeError),
     #[error("not a StopRecord: {0}")]
     Field(#[from] Invalid),
+    #[error("not a StopRecord: a field is of another type")]
+    Malformed,
 }
 
-impl From<&StopRecord> for WireRecord {
-    fn from(record: &StopRecord) -> Self {
-        Self(wire::record(record))
-    }
-}
-
-impl From<v1::StopRecord> for WireRecord {
-    fn from(record: v1::StopRecord) -> Self {
-        Self(record)
+impl From<Malformed> for Unreadable {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
     }
 }
 
@@ -55,11 +52,6 @@ impl WireRecord {
     /// The first field that no probe of ours would have sent so.
     pub fn read(&self) -> Result<StopRecord, Unreadable> {
         Ok(wire::read_record(&self.0)?)
-    }
-
-    /// Appends the protobuf JSON mapping, one line without its end.
-    pub fn write_json(&self, out: &mut Vec<u8>) {
-        json::write_record(out, &self.0);
     }
 
     /// 32 hexadecimal digits.

@@ -1,9 +1,8 @@
 //! The typed parts of a party's address: URI, display name, scheme, user, host.
 //!
-//! Read when a record is built for the wire, off the frame thread (a typed URI costs about 1 µs). A record never depends
-//! on it: the raw header value always goes out too.
+//! Read when a record is built for the wire. A record never depends on it: the raw header value always goes out too.
 //!
-//! `rsip` reads the URI. It is not believed blindly, since version 0.4 refuses `tel:`, IPv6 references and URI headers,
+//! A plain URI is read here; `rsip` reads the others. It is not believed blindly, since version 0.4 refuses `tel:`, IPv6 references and URI headers,
 //! and takes `sip:john.doe@example.com` for a host named `john.doe@example.com`: where it refuses or where its host
 //! holds an `@`, the URI is split at its delimiters (RFC 3261 §25.1) instead. The path used in it (`Uri::try_from`) is
 //! nom combinators over checked slices, without indexing, unwrapping or recursion, so it is called without a net; the
@@ -27,7 +26,7 @@ pub struct PartyAddress<'a> {
     /// The display name, without quotes and escapes.
     pub display_name: Option<Cow<'a, [u8]>>,
     /// In lower case.
-    pub scheme: Option<String>,
+    pub scheme: Option<Cow<'a, str>>,
     /// The user part; the number of a `tel:` URI.
     pub user: Option<Cow<'a, [u8]>>,
     /// The host, without its port; an IPv6 address without its brackets.
@@ -68,13 +67,41 @@ impl<'a> PartyAddress<'a> {
         }
         address.uri = Some(uri);
         let Some((scheme, rest)) = split_scheme(uri) else { return address };
-        match scheme.as_str() {
+        match &*scheme {
+            "sip" | "sips" if address.read_plain(rest) => {}
             "sip" | "sips" => address.read_sip(uri, rest),
             "tel" => address.user = before(rest, b";?").filter(|number| !number.is_empty()).map(Cow::Borrowed),
             _ => {}
         }
         address.scheme = Some(scheme);
         address
+    }
+
+    /// User and host of nearly every address there is, `user@host` with at most a port and parameters, of letters and digits;
+    /// false for every other. rsip, which reads the same in them, takes most of a microsecond for it, four times a record.
+    fn read_plain(&mut self, rest: &'a [u8]) -> bool {
+        let Some((user, after)) = take(rest, |byte| byte.is_ascii_alphanumeric() || b"+-_".contains(&byte)) else {
+            return false;
+        };
+        let Some((host, after)) = after
+            .strip_prefix(b"@")
+            .and_then(|host| take(host, |byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)))
+        else {
+            return false;
+        };
+        let after = match after.strip_prefix(b":") {
+            None => after,
+            Some(port) => match take(port, |byte| byte.is_ascii_digit()) {
+                Some((port, after)) if port.len() <= 4 => after,
+                _ => return false,
+            },
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b";=-._".contains(&byte);
+        if !(after.is_empty() || after.starts_with(b";") && after.iter().all(|byte| plain(*byte))) {
+            return false;
+        }
+        (self.user, self.host) = (Some(Cow::Borrowed(user)), Some(Cow::Borrowed(host)));
+        true
     }
 
     /// User and host of a SIP URI; `rest` follows the scheme's colon.
@@ -162,15 +189,22 @@ fn display_name(before: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 /// Scheme in lower case and what follows its colon; nothing where there is no scheme (RFC 3986 §3.1).
-fn split_scheme(uri: &[u8]) -> Option<(String, &[u8])> {
+fn split_scheme(uri: &[u8]) -> Option<(Cow<'_, str>, &[u8])> {
     let scheme = uri.get(..memchr(b':', uri)?)?;
     let rest = uri.get(scheme.len() + 1..)?;
     let letters = scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
     if !letters || scheme.len() > 32 || !scheme.first()?.is_ascii_alphabetic() {
         return None;
     }
-    let scheme = core::str::from_utf8(scheme).ok()?.to_ascii_lowercase();
-    Some((scheme, rest))
+    let scheme = core::str::from_utf8(scheme).ok()?;
+    let upper = scheme.bytes().any(|byte| byte.is_ascii_uppercase());
+    Some((if upper { Cow::Owned(scheme.to_ascii_lowercase()) } else { Cow::Borrowed(scheme) }, rest))
+}
+
+/// The bytes at the front that are `of` a kind, at least one, and what follows them.
+fn take(text: &[u8], of: impl Fn(u8) -> bool) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|byte| !of(*byte)).unwrap_or(text.len());
+    text.split_at_checked(end).filter(|(taken, _)| !taken.is_empty())
 }
 
 /// The bytes before the first of `ends`, or all of them.
@@ -248,6 +282,21 @@ mod tests {
     }
 
     proptest! {
+        /// Against rsip, and against the split at delimiters where rsip refuses.
+        #[test]
+        fn the_plain_way_reads_what_the_long_way_does(
+            uri in "sips?:[a-z0-9+_-]{1,6}@[a-z0-9.-]{1,12}(:[0-9]{1,5})?(;[a-z;=._-]{0,12})?[ %@:?]{0,1}"
+        ) {
+            let (_, rest) = split_scheme(uri.as_bytes()).unwrap();
+            let mut plain = PartyAddress::default();
+            if plain.read_plain(rest) {
+                let mut long = PartyAddress::default();
+                long.read_sip(uri.as_bytes(), rest);
+                prop_assert_eq!(plain.user, long.user);
+                prop_assert_eq!(plain.host, long.host);
+            }
+        }
+
         #[test]
         fn never_panics_and_always_keeps_the_raw_value(raw in prop::collection::vec(any::<u8>(), 0..80)) {
             prop_assert_eq!(PartyAddress::read(&raw).raw, &raw[..]);

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 
-use crate::ch1::WireRecord;
+use crate::ch1::{Unreadable, WireRecord, json};
 use crate::time::Timestamp;
 
 /// How records are written.
@@ -20,6 +20,15 @@ pub enum Format {
     Json,
     /// With a header line
     Csv,
+}
+
+/// Why a record was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    #[error("cannot write the records: {0}")]
+    Output(#[from] io::Error),
+    #[error("cannot read back a record: {0}")]
+    Record(#[from] Unreadable),
 }
 
 /// Writes records in one format.
@@ -62,23 +71,21 @@ impl<W: Write> RecordWriter<W> {
         Ok(Self { out, format, line: Vec::new() })
     }
 
+    /// Writes the record in these protobuf bytes.
+    ///
     /// # Errors
-    /// When the output cannot be written.
-    pub fn write(&mut self, record: &WireRecord) -> io::Result<()> {
+    /// When they are no record, or the output cannot be written.
+    pub fn write(&mut self, body: &[u8]) -> Result<(), WriteError> {
+        self.line.clear();
         match self.format {
-            Format::Table => self.write_table(record),
+            Format::Table => return Ok(self.write_table(&WireRecord::decode(body)?)?),
             Format::Json => {
-                self.line.clear();
-                record.write_json(&mut self.line);
+                json::write_record(&mut self.line, body)?;
                 self.line.push(b'\n');
-                self.out.write_all(&self.line)
             }
-            Format::Csv => {
-                self.line.clear();
-                write_csv(&mut self.line, record);
-                self.out.write_all(&self.line)
-            }
+            Format::Csv => write_csv(&mut self.line, &WireRecord::decode(body)?),
         }
+        Ok(self.out.write_all(&self.line)?)
     }
 
     /// Hands the output back, flushed.
@@ -117,8 +124,11 @@ impl<W: Write> RecordWriter<W> {
 ///
 /// # Errors
 /// Every other failure.
-pub fn unless_broken_pipe(result: io::Result<()>) -> io::Result<()> {
-    result.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+pub fn unless_broken_pipe(result: Result<(), WriteError>) -> Result<(), WriteError> {
+    match result {
+        Err(WriteError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 fn write_row(out: &mut impl Write, cells: [Cow<'_, str>; TABLE_COLUMNS.len()]) -> io::Result<()> {
@@ -232,13 +242,13 @@ fn write_cell(out: &mut Vec<u8>, cell: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ch1::samples;
+    use crate::ch1::{samples, wire};
     use crate::charging::StopRecord;
 
     fn written(format: Format, records: &[StopRecord]) -> String {
         let mut writer = RecordWriter::new(format, Vec::new()).unwrap();
         for record in records {
-            writer.write(&WireRecord::from(record)).unwrap();
+            writer.write(&wire::encode(record)).unwrap();
         }
         String::from_utf8(writer.finish().unwrap()).unwrap()
     }
@@ -310,7 +320,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
-        assert!(unless_broken_pipe(Err(io::ErrorKind::BrokenPipe.into())).is_ok());
-        assert!(unless_broken_pipe(Err(io::ErrorKind::StorageFull.into())).is_err());
+        let failure = |kind: io::ErrorKind| Err(WriteError::Output(kind.into()));
+        assert!(unless_broken_pipe(failure(io::ErrorKind::BrokenPipe)).is_ok());
+        assert!(unless_broken_pipe(failure(io::ErrorKind::StorageFull)).is_err());
     }
 }

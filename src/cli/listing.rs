@@ -1,13 +1,11 @@
 //! The records of a replay, kept until they can be printed in order.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
-use crate::ch1::WireRecord;
-use crate::charging::{RecordId, StopRecord};
-use crate::outbox::Report;
+use crate::charging::RecordId;
+use crate::outbox::SealedRecord;
 
 /// Memory that records may take before they go to disk, in bytes.
 const IN_MEMORY: usize = 64 << 20;
@@ -17,8 +15,6 @@ const IN_MEMORY: usize = 64 << 20;
 pub(super) enum ListingError {
     #[error("cannot sort the records on disk: {0}; make room in the folder for temporary files (TMPDIR)")]
     Disk(#[from] rusqlite::Error),
-    #[error("cannot read back a record: {0}")]
-    Record(#[from] crate::ch1::Unreadable),
 }
 
 /// The last revision of each record, by stop time, then record id.
@@ -26,7 +22,7 @@ pub(super) enum ListingError {
 /// Invariant: a revision above 1 replaces the latest record of its id; revision 1 is a session of its own, even where the
 /// id was seen before (rule 4). Records are in memory or on disk, never both.
 pub(super) struct Listing {
-    records: Vec<Arc<StopRecord>>,
+    records: Vec<SealedRecord>,
     latest: HashMap<RecordId, usize>,
     bytes: usize,
     /// Most bytes before the records go to disk.
@@ -46,17 +42,17 @@ impl Listing {
         Self { records: Vec::new(), latest: HashMap::new(), bytes: 0, limit, disk: None }
     }
 
-    pub(super) fn add(&mut self, record: &Arc<StopRecord>) -> Result<(), ListingError> {
+    pub(super) fn add(&mut self, record: &SealedRecord) -> Result<(), ListingError> {
         if let Some(disk) = &self.disk {
             return disk.add(record);
         }
-        self.bytes += Report::Record(Arc::clone(record)).bytes();
+        self.bytes += size_of_val(record) + record.body.len();
         let next = self.records.len();
         let known = if record.revision > 1 { self.latest.get(&record.record_id).copied() } else { None };
         match known.and_then(|index| self.records.get_mut(index)) {
-            Some(earlier) => *earlier = Arc::clone(record),
+            Some(earlier) => *earlier = record.clone(),
             None => {
-                self.records.push(Arc::clone(record));
+                self.records.push(record.clone());
                 self.latest.insert(record.record_id, next);
             }
         }
@@ -72,16 +68,16 @@ impl Listing {
         Ok(())
     }
 
-    /// Hands every record to `print`, in order. `print` says whether it wants more.
+    /// Hands the bytes of every record to `print`, in order. `print` says whether it wants more.
     pub(super) fn each<E: From<ListingError>>(
         mut self,
-        mut print: impl FnMut(&WireRecord) -> Result<(), E>,
+        mut print: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         if let Some(disk) = &self.disk {
             return disk.each(print);
         }
-        self.records.sort_by_key(|record| (record.times.stop, record.record_id));
-        self.records.iter().try_for_each(|record| print(&WireRecord::from(&**record)))
+        self.records.sort_by_key(|record| (record.stop, record.record_id));
+        self.records.iter().try_for_each(|record| print(&record.body))
     }
 }
 
@@ -101,13 +97,12 @@ impl Disk {
         Ok(Self(connection))
     }
 
-    fn add(&self, record: &StopRecord) -> Result<(), ListingError> {
+    fn add(&self, record: &SealedRecord) -> Result<(), ListingError> {
         if record.revision > 1 {
-            let (id, stop) = (record.record_id.0, record.times.stop.nanos());
-            let body = WireRecord::from(record).encode();
+            let (id, stop) = (record.record_id.0, record.stop.nanos());
             let replaced = self.0.prepare_cached(
                 "UPDATE record SET stop = ?2, body = ?3 WHERE ordinal = (SELECT max(ordinal) FROM record WHERE id = ?1)",
-            )?.execute(params![id, stop, body])?;
+            )?.execute(params![id, stop, &record.body[..]])?;
             if replaced > 0 {
                 return Ok(());
             }
@@ -115,23 +110,23 @@ impl Disk {
         self.insert(record)
     }
 
-    fn insert(&self, record: &StopRecord) -> Result<(), ListingError> {
-        let (id, stop) = (record.record_id.0, record.times.stop.nanos());
-        let body = WireRecord::from(record).encode();
-        self.0
-            .prepare_cached("INSERT INTO record (id, stop, body) VALUES (?1, ?2, ?3)")?
-            .execute(params![id, stop, body])?;
+    fn insert(&self, record: &SealedRecord) -> Result<(), ListingError> {
+        let (id, stop) = (record.record_id.0, record.stop.nanos());
+        self.0.prepare_cached("INSERT INTO record (id, stop, body) VALUES (?1, ?2, ?3)")?.execute(params![
+            id,
+            stop,
+            &record.body[..]
+        ])?;
         Ok(())
     }
 
-    fn each<E: From<ListingError>>(&self, mut print: impl FnMut(&WireRecord) -> Result<(), E>) -> Result<(), E> {
+    fn each<E: From<ListingError>>(&self, mut print: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let disk = |error| E::from(ListingError::Disk(error));
         let mut query = self.0.prepare("SELECT body FROM record ORDER BY stop, id, ordinal").map_err(disk)?;
         let mut rows = query.query([]).map_err(disk)?;
         while let Some(row) = rows.next().map_err(disk)? {
             let body = row.get_ref(0).and_then(|body| Ok(body.as_blob()?)).map_err(disk)?;
-            let record = WireRecord::decode(body).map_err(|error| E::from(ListingError::Record(error)))?;
-            print(&record)?;
+            print(body)?;
         }
         Ok(())
     }
@@ -140,32 +135,32 @@ impl Disk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ch1::samples;
+    use crate::ch1::{samples, wire};
 
     /// A session whose id and stop come from these numbers.
-    fn record(id: u8, revision: u32, stop: i64) -> Arc<StopRecord> {
+    fn record(id: u8, revision: u32, stop: i64) -> SealedRecord {
         let mut record = samples::full();
         record.record_id = RecordId([id; 16]);
         record.revision = revision;
         record.times.stop = samples::at(stop);
-        Arc::new(record)
+        wire::seal(&record)
     }
 
-    fn listed(limit: usize, records: &[Arc<StopRecord>]) -> (Vec<Vec<u8>>, bool) {
+    fn listed(limit: usize, records: &[SealedRecord]) -> (Vec<Vec<u8>>, bool) {
         let mut listing = Listing::with_limit(limit);
         records.iter().for_each(|record| listing.add(record).unwrap());
         let on_disk = listing.disk.is_some();
         let mut out = Vec::new();
-        let print = |record: &WireRecord| {
-            out.push(record.encode());
+        let print = |body: &[u8]| {
+            out.push(body.to_vec());
             Ok::<_, ListingError>(())
         };
         listing.each(print).unwrap();
         (out, on_disk)
     }
 
-    fn encoded(records: &[Arc<StopRecord>]) -> Vec<Vec<u8>> {
-        records.iter().map(|record| WireRecord::from(&**record).encode()).collect()
+    fn encoded(records: &[SealedRecord]) -> Vec<Vec<u8>> {
+        records.iter().map(|record| record.body.to_vec()).collect()
     }
 
     #[test]
@@ -180,7 +175,7 @@ mod tests {
         let (memory, on_disk) = listed(usize::MAX, &records);
         assert!(!on_disk);
         assert_eq!(memory.len(), 42);
-        let each = Report::Record(Arc::clone(&records[0])).bytes();
+        let each = size_of::<SealedRecord>() + records[0].body.len();
         for before in [0, 1, 20, 40, 43, 60] {
             let (disk, on_disk) = listed(each * before, &records);
             assert!(on_disk && disk == memory, "to disk after {before}");
@@ -190,7 +185,7 @@ mod tests {
     #[test]
     fn the_order_is_stop_time_then_record_id() {
         let records = [record(9, 1, 5), record(2, 1, 7), record(3, 1, 5), record(1, 1, 6)];
-        let wanted = [2, 0, 3, 1].map(|at: usize| Arc::clone(&records[at]));
+        let wanted = [2, 0, 3, 1].map(|at: usize| records[at].clone());
         for limit in [usize::MAX, 0] {
             assert!(listed(limit, &records).0 == encoded(&wanted), "at most {limit} bytes in memory");
         }
@@ -199,7 +194,7 @@ mod tests {
     #[test]
     fn a_revision_replaces_and_a_first_revision_never_does() {
         let records = [record(1, 1, 5), record(1, 1, 9), record(1, 2, 8)];
-        let wanted = [0, 2].map(|at: usize| Arc::clone(&records[at]));
+        let wanted = [0, 2].map(|at: usize| records[at].clone());
         for limit in [usize::MAX, 0] {
             assert!(listed(limit, &records).0 == encoded(&wanted), "at most {limit} bytes in memory");
         }

@@ -1,12 +1,12 @@
 //! `tolltap records`: what an Enabler's store holds.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use crate::charging::{Party, Role, Trigger};
-use crate::cli::format::{Format, RecordWriter, unless_broken_pipe};
+use crate::cli::format::{Format, RecordWriter, WriteError, unless_broken_pipe};
 use crate::cli::instant::instant;
 use crate::enabler::{Filter, QueryError, Store, StoreError};
 use crate::time::Timestamp;
@@ -92,10 +92,8 @@ pub enum RecordsError {
     Store(#[from] StoreError),
     #[error("store {}: there is no such file; name the --store of an Enabler or of a replay", .0.display())]
     Missing(PathBuf),
-    #[error("store: {0}")]
-    Read(String),
-    #[error("cannot write: {0}")]
-    Output(#[from] io::Error),
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 /// Writes the records to `out`.
@@ -108,18 +106,20 @@ pub fn run(args: &RecordsArgs, out: impl Write) -> Result<(), RecordsError> {
         return Err(RecordsError::Missing(args.store.clone()));
     }
     let store = Store::open_to_read(&args.store)?;
-    let mut writer = match RecordWriter::new(args.format, BufWriter::new(out)) {
-        Ok(writer) => writer,
-        Err(error) => return Ok(unless_broken_pipe(Err(error))?),
+    let write = || {
+        let mut writer = RecordWriter::new(args.format, BufWriter::new(out)).map_err(WriteError::Output)?;
+        match store.each(&args.filter(), |body| writer.write(body)) {
+            Ok(_) => {}
+            Err(QueryError::Reader(error)) => return Err(error.into()),
+            Err(QueryError::Store(error)) => return Err(error.into()),
+        }
+        writer.finish().map_err(WriteError::Output)?;
+        Ok(())
     };
-    let listed = store.each(&args.filter(), |record| writer.write(&record));
-    let written = match listed {
-        Ok(_) => writer.finish().map(drop),
-        Err(QueryError::Reader(error)) => Err(error),
-        Err(QueryError::Store(error)) => return Err(error.into()),
-        Err(QueryError::Record(error)) => return Err(RecordsError::Read(error.to_string())),
-    };
-    Ok(unless_broken_pipe(written)?)
+    match write() {
+        Err(RecordsError::Write(error)) => Ok(unless_broken_pipe(Err(error))?),
+        result => result,
+    }
 }
 
 impl RecordsArgs {

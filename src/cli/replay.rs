@@ -11,12 +11,12 @@ use std::time::SystemTime;
 use clap::Args;
 use tempfile::TempDir;
 
-use super::format::{Format, RecordWriter};
+use super::format::{Format, RecordWriter, WriteError, unless_broken_pipe};
 use super::listing::{Listing, ListingError};
 use super::options::{ChargingArgs, duration};
 use super::{Ending, complain};
 use crate::capture::{CaptureError, CaptureFiles};
-use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
+use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions, wire};
 use crate::charging::{Options, StopRecord};
 use crate::enabler::{Durability, Enabler, EnablerError};
 use crate::outbox::{Gap, GapCause, Limits, Outbox, Refused, Report};
@@ -87,8 +87,8 @@ enum ReplayError {
     Listing(#[from] ListingError),
     #[error("cannot make a folder for the temporary store: {0}; make room in the folder for temporary files (TMPDIR)")]
     Temporary(io::Error),
-    #[error("cannot write the records: {0}")]
-    Output(io::Error),
+    #[error(transparent)]
+    Write(#[from] WriteError),
     #[error("the Charging Enabler rejected {count} records; the first: {reason}")]
     Rejected { count: u64, reason: String },
 }
@@ -201,13 +201,14 @@ fn since_the_epoch() -> u64 {
 fn print(listing: Listing, format: Format, out: impl Write) -> Result<(), ReplayError> {
     let write = || {
         let mut writer =
-            RecordWriter::new(format, BufWriter::with_capacity(1 << 16, out)).map_err(ReplayError::Output)?;
-        listing.each(|record| writer.write(record).map_err(ReplayError::Output))?;
-        writer.finish().map_err(ReplayError::Output)
+            RecordWriter::new(format, BufWriter::with_capacity(1 << 16, out)).map_err(WriteError::Output)?;
+        listing.each(|body| writer.write(body).map_err(ReplayError::Write))?;
+        writer.finish().map_err(WriteError::Output)?;
+        Ok(())
     };
     match write() {
-        Err(ReplayError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map(drop),
+        Err(ReplayError::Write(error)) => Ok(unless_broken_pipe(Err(error))?),
+        result => result,
     }
 }
 
@@ -267,7 +268,7 @@ impl Desk<'_> {
 
 impl Receiver for Desk<'_> {
     fn record(&mut self, record: Box<StopRecord>) -> ControlFlow<()> {
-        let record: Arc<StopRecord> = record.into();
+        let record = wire::seal(&record);
         self.records += 1;
         if let Err(fault) = self.listing.add(&record) {
             self.fault = Some(fault);

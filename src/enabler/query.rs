@@ -4,7 +4,7 @@ use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
 use super::{Store, StoreError};
-use crate::ch1::{Unreadable, WireRecord, wire};
+use crate::ch1::wire;
 use crate::charging::{Party, Role, Trigger};
 use crate::time::Timestamp;
 
@@ -30,8 +30,6 @@ pub struct Filter {
 pub enum QueryError<E> {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("store: {0}")]
-    Record(#[from] Unreadable),
     /// The reader's own reason.
     #[error(transparent)]
     Reader(E),
@@ -44,15 +42,15 @@ impl<E> From<rusqlite::Error> for QueryError<E> {
 }
 
 impl Store {
-    /// Hands each record to the reader as it is read, by stop time, then record id, then age. Memory does not grow with
+    /// Hands each record, in protobuf bytes, to the reader as it is read, by stop time, then record id, then age. Memory does not grow with
     /// their number.
     ///
     /// # Errors
-    /// When the database fails, a row is no record, or the reader does.
+    /// When the database fails, or the reader does.
     pub fn each<E>(
         &self,
         filter: &Filter,
-        mut reader: impl FnMut(WireRecord) -> Result<(), E>,
+        mut reader: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<u64, QueryError<E>> {
         let (condition, values) = filter.condition();
         let sql = format!("SELECT report FROM record WHERE {condition} ORDER BY stop_time, record_id, id");
@@ -61,7 +59,7 @@ impl Store {
         let mut count = 0;
         while let Some(row) = rows.next()? {
             let bytes = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-            reader(WireRecord::decode(bytes)?).map_err(QueryError::Reader)?;
+            reader(bytes).map_err(QueryError::Reader)?;
             count += 1;
         }
         Ok(count)

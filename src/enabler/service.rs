@@ -13,6 +13,7 @@ use super::store::{Arrival, Outcome};
 use crate::ch1::v1::charging_enabler_service_server::ChargingEnablerService;
 use crate::ch1::v1::report_request::Report;
 use crate::ch1::v1::{ReportRequest, ReportResponse, Result as Class};
+use crate::ch1::wire;
 
 /// Reports of one stream that were read and not yet answered: at this bound the stream is not read any further, and
 /// HTTP/2 flow control holds the probe back. So a probe that sends and never reads cannot fill our memory.
@@ -86,7 +87,7 @@ impl From<ReportRequest> for Arrival {
     fn from(request: ReportRequest) -> Self {
         let ReportRequest { probe, sequence, possible_duplicate: _, report } = request;
         match report {
-            Some(Report::StopRecord(record)) => Self::Record { sequence, record },
+            Some(Report::StopRecord(body)) => Self::Record { sequence, body },
             Some(Report::GapNotice(gap)) => Self::Gap { probe: probe.unwrap_or_default(), sequence, gap },
             None => Self::Nothing { sequence },
         }
@@ -135,7 +136,10 @@ fn answers(committed: Committed) -> Vec<ReportResponse> {
 /// The Response to one report; without an outcome the store failed.
 fn answer(arrival: Arrival, outcome: Option<Outcome>) -> ReportResponse {
     let (sequence, record_id, revision) = match arrival {
-        Arrival::Record { sequence, record } => (sequence, record.record_id, record.revision),
+        Arrival::Record { sequence, body } => {
+            let (record_id, revision) = wire::name(&body);
+            (sequence, record_id.to_owned(), revision)
+        }
         Arrival::Gap { sequence, .. } | Arrival::Nothing { sequence } => (sequence, String::new(), 0),
     };
     let (class, reason, field) = match outcome {

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use prost::Message;
+use bytes::Bytes;
 use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
 
 use super::schema::{self, Durability};
 use crate::ch1::v1;
-use crate::ch1::wire::{self, Invalid, Key};
+use crate::ch1::wire::{self, Digest, Invalid, Key};
 use crate::time::Timestamp;
 
 /// Why a store cannot be used.
@@ -24,11 +24,12 @@ pub enum StoreError {
 }
 
 /// One report as it arrived.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Arrival {
+    /// A StopRecord in protobuf bytes.
     Record {
         sequence: u64,
-        record: Box<v1::StopRecord>,
+        body: Bytes,
     },
     Gap {
         probe: v1::ProbeIdentity,
@@ -109,7 +110,7 @@ impl Store {
             let mut statements = Statements::prepare(&transaction)?;
             for arrival in batch {
                 outcomes.push(match arrival {
-                    Arrival::Record { record, .. } => statements.record(record)?,
+                    Arrival::Record { body, .. } => statements.record(body)?,
                     Arrival::Gap { probe, sequence, gap } => statements.gap(probe, *sequence, gap)?,
                     Arrival::Nothing { .. } => Outcome::Rejected(NO_REPORT),
                 });
@@ -136,8 +137,6 @@ struct Statements<'a> {
     insert: CachedStatement<'a>,
     replace: CachedStatement<'a>,
     gap: CachedStatement<'a>,
-    /// Reused from record to record.
-    blob: Vec<u8>,
 }
 
 impl<'a> Statements<'a> {
@@ -157,19 +156,17 @@ impl<'a> Statements<'a> {
                  report = ?13 WHERE id = ?1",
             )?,
             gap: connection.prepare_cached("INSERT OR IGNORE INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?,
-            blob: Vec::new(),
         })
     }
 
-    fn record(&mut self, record: &v1::StopRecord) -> rusqlite::Result<Outcome> {
-        let key = match wire::key(record) {
-            Ok(key) => key,
+    fn record(&mut self, body: &[u8]) -> rusqlite::Result<Outcome> {
+        let digest = match wire::digest(body) {
+            Ok(digest) => digest,
             Err(invalid) => return Ok(Outcome::Rejected(invalid)),
         };
-        match self.same_session(&key)? {
-            Some(stored) if stored.revision >= key.revision => return Ok(Outcome::Duplicate),
-            Some(stored) => self.write(&key, record, Some(stored.row))?,
-            None => self.write(&key, record, None)?,
+        match self.same_session(&digest.key)? {
+            Some(stored) if stored.revision >= digest.key.revision => return Ok(Outcome::Duplicate),
+            stored => self.write(&digest, body, stored.map(|stored| stored.row))?,
         }
         Ok(Outcome::Accepted)
     }
@@ -202,31 +199,27 @@ impl<'a> Statements<'a> {
     }
 
     /// Writes a new row, or over an old one.
-    fn write(&mut self, key: &Key, record: &v1::StopRecord, over: Option<i64>) -> rusqlite::Result<()> {
-        self.blob.clear();
-        // Encoding into a Vec cannot run out of room.
-        let _ = record.encode(&mut self.blob);
-        let caller = uris(record.from_address.iter().chain(&record.calling_party_addresses));
-        let called = record.requested_party_address.iter().chain(&record.called_party_address);
-        let callee = uris(called.chain(&record.called_asserted_identities));
+    fn write(&mut self, digest: &Digest<'_>, body: &[u8], over: Option<i64>) -> rusqlite::Result<()> {
+        let Digest { key, withdrawn, trigger, ended_by, terminated_by, call_id, caller, callee } = digest;
         let start = start(key).map(Timestamp::nanos);
         let first = first(key).map(Timestamp::nanos);
+        let stop = key.stop.nanos();
         macro_rules! row {
             ($key:expr) => {
                 params![
                     $key,
                     key.revision,
-                    record.withdrawn,
+                    withdrawn,
                     start,
                     first,
-                    key.stop.nanos(),
-                    record.trigger,
-                    record.ended_by,
-                    record.terminated_by,
-                    record.call_id,
+                    stop,
+                    trigger,
+                    ended_by,
+                    terminated_by,
+                    call_id,
                     caller,
                     callee,
-                    self.blob
+                    body
                 ]
             };
         }
@@ -263,19 +256,4 @@ fn start(key: &Key) -> Option<Timestamp> {
 
 fn first(key: &Key) -> Option<Timestamp> {
     key.invite.or(key.answer)
-}
-
-/// The different URIs of a party, for the search by party.
-fn uris<'a>(addresses: impl Iterator<Item = &'a v1::PartyAddress>) -> String {
-    let mut all = String::new();
-    for address in addresses {
-        let uri = address.uri.as_deref().unwrap_or(&address.raw);
-        if !all.split(' ').any(|other| other == uri) {
-            if !all.is_empty() {
-                all.push(' ');
-            }
-            all.push_str(uri);
-        }
-    }
-    all
 }

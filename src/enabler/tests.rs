@@ -3,6 +3,8 @@
 use core::convert::Infallible;
 use std::path::PathBuf;
 
+use prost::Message as _;
+
 use super::*;
 use crate::ch1::{WireRecord, samples, v1, wire};
 use crate::charging::{Party, Revised, Role, StopRecord, Times, Trigger};
@@ -31,14 +33,14 @@ fn session(answer: Option<i64>, stop: i64, revision: u32) -> StopRecord {
 }
 
 fn put(store: &mut Store, record: &StopRecord) -> Outcome {
-    let arrival = Arrival::Record { sequence: 1, record: Box::new(wire::record(record)) };
+    let arrival = Arrival::Record { sequence: 1, body: wire::encode(record).into() };
     store.commit(&[arrival]).unwrap()[0]
 }
 
 fn list(store: &Store, filter: &Filter) -> Vec<StopRecord> {
     let mut records = Vec::new();
-    let each = |record: WireRecord| {
-        records.push(record.read().unwrap());
+    let each = |body: &[u8]| {
+        records.push(WireRecord::decode(body).unwrap().read().unwrap());
         Ok::<_, Infallible>(())
     };
     store.each(filter, each).unwrap();
@@ -133,17 +135,16 @@ fn a_withdrawn_record_is_kept_and_not_listed() {
 #[test]
 fn duplicates_within_one_batch_are_seen() {
     let (_directory, mut store) = open();
-    let record = wire::record(&session(Some(0), 60, 1));
-    let arrival = Arrival::Record { sequence: 1, record: Box::new(record) };
+    let arrival = Arrival::Record { sequence: 1, body: wire::encode(&session(Some(0), 60, 1)).into() };
     assert_eq!(store.commit(&[arrival.clone(), arrival]).unwrap(), [Outcome::Accepted, Outcome::Duplicate]);
 }
 
 #[test]
 fn what_cannot_be_a_record_is_rejected_and_the_rest_of_the_batch_is_stored() {
     let (_directory, mut store) = open();
-    let good = wire::record(&session(Some(0), 60, 1));
-    let bad = v1::StopRecord { stop_time: None, ..good.clone() };
-    let arrival = |record| Arrival::Record { sequence: 1, record: Box::new(record) };
+    let good = wire::encode(&session(Some(0), 60, 1));
+    let bad = v1::StopRecord { stop_time: None, ..v1::StopRecord::decode(&*good).unwrap() }.encode_to_vec();
+    let arrival = |body: Vec<u8>| Arrival::Record { sequence: 1, body: body.into() };
     let outcomes = store.commit(&[arrival(bad), Arrival::Nothing { sequence: 2 }, arrival(good)]).unwrap();
     assert!(matches!(outcomes[0], Outcome::Rejected(invalid) if invalid.field == "stop_time"));
     assert!(matches!(outcomes[1], Outcome::Rejected(invalid) if invalid.field == "report"));

@@ -13,7 +13,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 pub use queue::{Counts, Limits, Parcel, Queue};
-pub use report::{Gap, GapCause, Report};
+pub use report::{Gap, GapCause, Report, SealedRecord};
 
 /// Reports between the pipeline and the sender.
 ///

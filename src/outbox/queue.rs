@@ -208,17 +208,15 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ch1::samples;
+    use crate::ch1::{samples, wire};
     use crate::outbox::{Gap, GapCause};
 
     fn record(id: u8, revision: u32) -> Report {
         let record_id = RecordId([id; 16]);
-        Report::Record(Arc::new(crate::charging::StopRecord { record_id, revision, ..samples::bare() }))
+        Report::Record(wire::seal(&crate::charging::StopRecord { record_id, revision, ..samples::bare() }))
     }
 
     fn gap() -> Report {

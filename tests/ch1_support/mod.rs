@@ -1,9 +1,9 @@
 //! StopRecords and scratch files for the tests of CH-1.
 #![allow(dead_code, unreachable_pub)]
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use tolltap::ch1::wire;
 use tolltap::charging::{
     Confirmation, Correlation, End, Evidence, Identity, Media, Network, Parties, Party, RecordId, Revised, Role,
     Service, ServiceKind, Sight, StopRecord, Text, Times, Trigger,
@@ -100,7 +100,7 @@ pub fn record(n: u64) -> StopRecord {
 }
 
 pub fn report(record: StopRecord) -> Report {
-    Report::Record(Arc::new(record))
+    Report::Record(wire::seal(&record))
 }
 
 /// The same session in a later revision.

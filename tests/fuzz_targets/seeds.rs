@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tolltap::capture::{PcapWriter, PcapngInterface, PcapngWriter};
-use tolltap::ch1::WireRecord;
+use tolltap::ch1::wire;
 use tolltap::packet::LinkType;
 use tolltap::probe::Options;
 use tolltap::time::Timestamp;
@@ -58,13 +58,13 @@ pub(crate) fn seeds() -> Vec<Seed> {
     add("websocket", "in-pieces-with-pings", websocket(&[(12, 0, 40, 1), (13, 1, 7, 3), (2, 0, 0, 0), (12, 2, 1, 5)]));
     add("websocket", "lost-and-compressed", websocket(&[(4, 0, 0, 0), (10, 1, 0, 0), (12, 2, 9, 0), (6, 0, 0, 0)]));
     for (number, record) in run(Options::default(), inputs_udp()).records.iter().enumerate() {
-        add("wire", &format!("record-{number}"), WireRecord::from(record).encode());
+        add("wire", &format!("record-{number}"), wire::encode(record));
     }
     for rule in ["rule-14-challenged-bye-and-the-session-goes-on", "rule-16-file-transfer", "rule-13-session-timer"] {
         for record in
             scenario(rule).iter().flat_map(|scenario| run(scenario.options.clone(), scenario.inputs()).records)
         {
-            add("wire", &format!("{rule}-{}", record.revision), WireRecord::from(&record).encode());
+            add("wire", &format!("{rule}-{}", record.revision), wire::encode(&record));
         }
     }
     seeds

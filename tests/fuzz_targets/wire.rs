@@ -1,24 +1,34 @@
 //! CH-1 as a stranger may speak it: protobuf bytes, the record in them, its JSON.
 
-use tolltap::ch1::WireRecord;
+use tolltap::ch1::{WireRecord, json, wire as contract};
 
 /// The bytes are a StopRecord message.
 pub fn wire(bytes: &[u8]) {
-    let Ok(record) = WireRecord::decode(bytes) else { return };
-    print(&record);
+    let digest = contract::digest(bytes);
+    let Ok(record) = WireRecord::decode(bytes) else {
+        assert!(digest.is_err(), "accepted, and not readable");
+        return;
+    };
+    if let Ok(digest) = digest {
+        assert_eq!(record.id(), Some(digest.key.record_id));
+    }
+    print(&record, bytes);
     let again = WireRecord::decode(&record.encode()).expect("what was encoded is decoded");
     assert!(again == record, "encoding and decoding changed a record");
 
     let Ok(read) = record.read() else { return };
     // What a record of ours says survives being sent again.
-    let sent = WireRecord::from(&read);
+    let body = contract::encode(&read);
+    let sent = WireRecord::decode(&body).expect("what was encoded is decoded");
+    assert!(sent.encode() == body, "a record of ours is not written as protobuf is");
     assert!(sent.read().expect("a record of ours is readable") == read, "a record of ours came back changed");
-    print(&sent);
+    assert!(contract::digest(&body).is_ok(), "a record of ours is refused");
+    print(&sent, &body);
 }
 
-fn print(record: &WireRecord) {
+fn print(record: &WireRecord, body: &[u8]) {
     let mut json = Vec::new();
-    record.write_json(&mut json);
+    json::write_record(&mut json, body).expect("what is decoded is printed");
     assert!(!json.contains(&b'\n'), "a record is one line");
     let value: serde_json::Value = serde_json::from_slice(&json).expect("the JSON is JSON");
     assert_eq!(value["recordId"], record.record_id());

@@ -6,13 +6,13 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use serde_json::Value;
 
-use super::super::{DESCRIPTOR_SET, samples, wire};
+use super::super::{DESCRIPTOR_SET, WireRecord, samples, wire};
 use super::*;
 use crate::charging::StopRecord;
 
 fn line(record: &StopRecord) -> String {
     let mut out = Vec::new();
-    write_record(&mut out, &wire::record(record));
+    write_record(&mut out, &wire::encode(record)).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -96,10 +96,10 @@ fn no_field_of_the_contract_is_forgotten() {
     record.parties.served_user = Some(alice.clone());
     record.parties.calling = vec![alice.clone()];
     record.parties.called_asserted = vec![alice];
-    let mut wired = wire::record(&record);
+    let mut wired = v1::StopRecord::decode(&*wire::encode(&record)).unwrap();
     wired.called_party_address = wired.from_address.clone();
     let mut out = Vec::new();
-    write_record(&mut out, &wired);
+    write_record(&mut out, &wired.encode_to_vec()).unwrap();
     Contract::read().check(".tolltap.ch1.v1.StopRecord", &serde_json::from_slice(&out).unwrap(), true);
 }
 
@@ -163,6 +163,68 @@ proptest! {
         prop_assert!(!line.contains('\n'));
         let value: Value = serde_json::from_str(&line).unwrap();
         Contract::read().check(".tolltap.ch1.v1.StopRecord", &value, false);
-        prop_assert_eq!(value["callId"].as_str().unwrap(), wire::record(&record).call_id);
+        let decoded = WireRecord::decode(&wire::encode(&record)).unwrap();
+        prop_assert_eq!(value["callId"].as_str().unwrap(), decoded.call_id());
     }
+}
+
+/// The bytes of a record, its fields in another order.
+fn shuffled(body: &[u8], turn: usize) -> Vec<u8> {
+    let mut fields = Vec::new();
+    let mut rest = body;
+    let mut remaining = Fields::new(body);
+    while let Some(field) = remaining.next() {
+        field.unwrap();
+        let after = remaining.rest();
+        fields.push(&rest[..rest.len() - after.len()]);
+        rest = after;
+    }
+    let turn = turn % fields.len().max(1);
+    fields.rotate_left(turn);
+    fields.concat()
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_the_fields_does_not_matter(record in samples::any_record(), turn in 0..40_usize) {
+        let body = wire::encode(&record);
+        let mut out = b"before".to_vec();
+        // Repeated fields stay in their order, or the record would be another.
+        let other = v1::StopRecord::decode(&*shuffled(&body, turn)).unwrap();
+        prop_assume!(other.encode_to_vec() == body);
+        write_record(&mut out, &shuffled(&body, turn)).unwrap();
+        prop_assert_eq!(String::from_utf8(out).unwrap(), format!("before{}", line(&record)));
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused_or_printed_whole(cut in 0..2000_usize, at in 0..2000_usize, with in any::<u8>()) {
+        let mut body = wire::encode(&samples::full());
+        let at = at % body.len();
+        body[at] = with;
+        body.truncate(cut);
+        let mut out = b"before".to_vec();
+        match write_record(&mut out, &body) {
+            Ok(()) => {
+                serde_json::from_slice::<Value>(&out[6..]).unwrap();
+                prop_assert!(v1::StopRecord::decode(&*body).is_ok());
+            }
+            Err(_) => prop_assert_eq!(out, b"before"),
+        }
+    }
+}
+
+#[test]
+fn fields_of_a_later_contract_are_left_out() {
+    let record = samples::full();
+    // Field 200, a text; then field 12, a number, between those that are known.
+    let mut later = wire::encode(&record);
+    later.extend([0xc2, 0x0c, 1, b'x']);
+    let at = Fields::new(&later).take_while(|field| matches!(field, Ok((..12, _)))).count();
+    let mut fields = Fields::new(&later);
+    fields.by_ref().take(at).for_each(drop);
+    let place = later.len() - fields.rest().len();
+    later.splice(place..place, [0x60, 7]);
+    let mut out = Vec::new();
+    write_record(&mut out, &later).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), line(&record));
 }

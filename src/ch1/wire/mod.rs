@@ -4,33 +4,53 @@
 //! typed parts of addresses are read here, when the record leaves, off the frame thread. Reading is strict: a field that
 //! no probe of ours would send is an [`Invalid`], which the Enabler answers with REJECTED.
 
+mod digest;
 mod enums;
+pub(super) mod fields;
 mod read;
-
-use core::net::SocketAddr;
+mod writer;
 
 use prost_types as well_known;
 
-use super::escape::escape;
 use super::v1;
 use crate::charging::{
     Correlation, End, Evidence, Identity, Leg, Media, Network, Parties, PartyAddress, RecordId, Service, StopRecord,
     Text, Times,
 };
-use crate::outbox::Gap;
-use crate::packet::Endpoint;
-use crate::private::Private;
+use crate::outbox::{Gap, SealedRecord};
 use crate::time::Timestamp;
 
+pub use digest::{Digest, digest, name};
 pub use enums::{party_code, role_code, trigger_code};
 pub(super) use read::shown_time as time;
 pub use read::{Invalid, Key, key, read_gap, read_record};
 
 use enums::code;
+use writer::Writer;
 
-/// A StopRecord as the Enabler receives it.
+/// Bytes that a record takes on the wire, more often than not.
+const USUAL: usize = 1280;
+
+/// A StopRecord as the Enabler receives it, in protobuf bytes.
 #[must_use]
-pub fn record(record: &StopRecord) -> v1::StopRecord {
+pub fn encode(record: &StopRecord) -> Vec<u8> {
+    let mut writer = Writer::with_capacity(USUAL);
+    write_record(&mut writer, record);
+    writer.into_bytes()
+}
+
+/// A record as it leaves the core for the outbox.
+#[must_use]
+pub fn seal(record: &StopRecord) -> SealedRecord {
+    SealedRecord {
+        record_id: record.record_id,
+        revision: record.revision,
+        stop: record.times.stop,
+        body: encode(record).into(),
+    }
+}
+
+fn write_record(w: &mut Writer, record: &StopRecord) {
     let StopRecord {
         record_id,
         revision,
@@ -46,10 +66,61 @@ pub fn record(record: &StopRecord) -> v1::StopRecord {
         legs,
         evidence,
     } = record;
+    w.record_id(1, *record_id);
+    w.number(2, u64::from(*revision));
+    w.code(3, *revised);
+    w.flag(4, *withdrawn);
     // Each struct is taken apart without `..`, so that a field added to the record does not compile until it is sent.
+    write_identity(w, identity);
+    write_times(w, times);
+    write_end(w, end);
+    write_parties(w, parties);
+    write_service(w, service);
+    write_network(w, network);
+    w.message(80, |w| write_correlation(w, correlation));
+    for leg in legs {
+        w.message(81, |w| write_leg(w, leg));
+    }
+    w.message(90, |w| write_evidence(w, evidence));
+}
+
+fn write_identity(w: &mut Writer, identity: &Identity) {
     let Identity { server_name, call_id, caller_tag, callee_tag, bye_from_tag, bye_to_tag, fork_index } = identity;
+    // A name is the operator's, not the wire's: it holds no escapes.
+    if !server_name.is_empty() {
+        w.shown(5, server_name);
+    }
+    w.text(6, call_id.reveal());
+    w.optional(7, caller_tag);
+    w.optional(8, callee_tag);
+    w.optional(9, bye_from_tag);
+    w.optional(10, bye_to_tag);
+    w.number(11, u64::from(*fork_index));
+}
+
+fn write_times(w: &mut Writer, times: &Times) {
     let Times { invite, answer, ack, stop, detected, duration } = times;
+    w.time(20, *invite);
+    w.time(21, *answer);
+    w.time(22, *ack);
+    w.time(23, Some(*stop));
+    w.time(24, *detected);
+    if let Some(duration) = duration {
+        // The contract's seconds are signed.
+        w.span(25, duration.as_secs().min(i64::MAX.cast_unsigned()), duration.subsec_nanos());
+    }
+}
+
+fn write_end(w: &mut Writer, end: &End) {
     let End { trigger, cause_code, ended_by, terminated_by, reasons } = end;
+    w.code(30, *trigger);
+    w.code(31, *ended_by);
+    w.code(32, *terminated_by);
+    w.signed(33, *cause_code);
+    w.texts(34, reasons);
+}
+
+fn write_parties(w: &mut Writer, parties: &Parties) {
     let Parties {
         from,
         to,
@@ -62,7 +133,58 @@ pub fn record(record: &StopRecord) -> v1::StopRecord {
         caller_instance,
         callee_instance,
     } = parties;
+    write_addresses(w, 40, from);
+    write_addresses(w, 41, to);
+    write_addresses(w, 42, calling);
+    if let Some(called) = called {
+        w.message(43, |w| write_address(w, &PartyAddress::read_uri(called.reveal())));
+    }
+    write_addresses(w, 44, called_asserted);
+    write_addresses(w, 45, served_user);
+    w.optional(46, caller_agent);
+    w.optional(47, callee_agent);
+    w.optional(48, caller_instance);
+    w.optional(49, callee_instance);
+}
+
+fn write_addresses<'a>(w: &mut Writer, field: u8, values: impl IntoIterator<Item = &'a Text>) {
+    for value in values {
+        w.message(field, |w| write_address(w, &PartyAddress::read(value.reveal())));
+    }
+}
+
+fn write_address(w: &mut Writer, address: &PartyAddress<'_>) {
+    w.text(1, address.raw);
+    w.optional_text(2, address.uri);
+    w.optional_text(3, address.display_name.as_deref());
+    w.optional_text(4, address.scheme.as_deref().map(str::as_bytes));
+    w.optional_text(5, address.user.as_deref());
+    w.optional_text(6, address.host.as_deref());
+}
+
+fn write_service(w: &mut Writer, service: &Service) {
     let Service { kind, communication_service, feature_tags, media, priority } = service;
+    w.code(60, *kind);
+    w.optional(61, communication_service);
+    w.texts(62, feature_tags);
+    for media in media {
+        w.message(63, |w| write_media(w, media));
+    }
+    w.optional(64, priority);
+}
+
+fn write_media(w: &mut Writer, media: &Media) {
+    let Media { kind, port, protocol, accept_types, path, file_selector, direction } = media;
+    w.text(1, kind.reveal());
+    w.number(2, u64::from(*port));
+    w.text(3, protocol.reveal());
+    w.optional(4, accept_types);
+    w.optional(5, path);
+    w.optional(6, file_selector);
+    w.code(7, *direction);
+}
+
+fn write_network(w: &mut Writer, network: &Network) {
     let Network {
         caller_access,
         callee_access,
@@ -74,143 +196,28 @@ pub fn record(record: &StopRecord) -> v1::StopRecord {
         charging_functions,
         node,
     } = network;
-    v1::StopRecord {
-        record_id: hex(*record_id),
-        revision: *revision,
-        revised: code(*revised),
-        withdrawn: *withdrawn,
-        im_server: (!server_name.is_empty()).then(|| server_name.clone()),
-        call_id: text(call_id),
-        caller_tag: optional(caller_tag),
-        callee_tag: optional(callee_tag),
-        bye_from_tag: optional(bye_from_tag),
-        bye_to_tag: optional(bye_to_tag),
-        fork_index: *fork_index,
-        invite_time: invite.map(timestamp),
-        answer_time: answer.map(timestamp),
-        ack_time: ack.map(timestamp),
-        stop_time: Some(timestamp(*stop)),
-        detected_time: detected.map(timestamp),
-        duration: duration.map(|duration| well_known::Duration {
-            seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-            nanos: duration.subsec_nanos().cast_signed(),
-        }),
-        trigger: code(*trigger),
-        ended_by: code(*ended_by),
-        terminated_by: code(*terminated_by),
-        cause_code: *cause_code,
-        reason_header: reasons.iter().map(text).collect(),
-        from_address: from.as_ref().map(address),
-        requested_party_address: to.as_ref().map(address),
-        calling_party_addresses: calling.iter().map(address).collect(),
-        called_party_address: called.as_ref().map(|raw| typed(&PartyAddress::read_uri(raw.reveal()))),
-        called_asserted_identities: called_asserted.iter().map(address).collect(),
-        served_user: served_user.as_ref().map(address),
-        caller_agent: optional(caller_agent),
-        callee_agent: optional(callee_agent),
-        caller_instance_id: optional(caller_instance),
-        callee_instance_id: optional(callee_instance),
-        service: code(*kind),
-        ims_communication_service_id: optional(communication_service),
-        feature_tags: feature_tags.iter().map(text).collect(),
-        sdp_media_component: media.iter().map(media_component).collect(),
-        session_priority: optional(priority),
-        access_network_information: caller_access.iter().map(text).collect(),
-        callee_access_network_information: callee_access.iter().map(text).collect(),
-        cellular_network_information: optional(cellular),
-        inter_operator_identifier: (originating_ioi.is_some() || terminating_ioi.is_some()).then(|| {
-            v1::InterOperatorIdentifier {
-                originating_ioi: optional(originating_ioi),
-                terminating_ioi: optional(terminating_ioi),
-            }
-        }),
-        transit_ioi_list: optional(transit_ioi),
-        ims_visited_network_identifier: optional(visited),
-        charging_function_addresses: optional(charging_functions),
-        node_address: node.as_ref().map(node_address),
-        correlation: Some(links(correlation)),
-        legs: legs.iter().map(leg).collect(),
-        evidence: Some(sights(evidence)),
+    w.texts(70, caller_access);
+    w.texts(71, callee_access);
+    w.optional(72, cellular);
+    if originating_ioi.is_some() || terminating_ioi.is_some() {
+        w.message(73, |w| {
+            w.optional(1, originating_ioi);
+            w.optional(2, terminating_ioi);
+        });
+    }
+    w.optional(74, transit_ioi);
+    w.optional(75, visited);
+    w.optional(76, charging_functions);
+    if let Some(node) = node {
+        let node = node.reveal();
+        w.message(77, |w| {
+            w.shown(1, node.address);
+            w.number(2, u64::from(node.port));
+        });
     }
 }
 
-/// A gap as the Enabler receives it.
-#[must_use]
-pub fn gap(gap: &Gap) -> v1::GapNotice {
-    let Gap { interface, from, to, count, cause } = gap;
-    v1::GapNotice {
-        interface: interface.clone(),
-        from: Some(timestamp(*from)),
-        to: Some(timestamp(*to)),
-        count: *count,
-        cause: code(*cause),
-    }
-}
-
-/// 32 lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(id: RecordId) -> String {
-    let mut text = String::with_capacity(32);
-    for byte in id.0 {
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-        }
-    }
-    text
-}
-
-/// Whether this is the text of that id, without making one.
-pub(super) fn is_hex(id: RecordId, text: &str) -> bool {
-    read::record_id("record_id", text) == Ok(id)
-}
-
-fn text(text: &Text) -> String {
-    escape(text.reveal())
-}
-
-fn optional(value: &Option<Text>) -> Option<String> {
-    value.as_ref().map(text)
-}
-
-fn timestamp(time: Timestamp) -> well_known::Timestamp {
-    let (seconds, nanos) = time.parts();
-    well_known::Timestamp { seconds, nanos: nanos.cast_signed() }
-}
-
-fn address(raw: &Text) -> v1::PartyAddress {
-    typed(&PartyAddress::read(raw.reveal()))
-}
-
-fn typed(address: &PartyAddress<'_>) -> v1::PartyAddress {
-    v1::PartyAddress {
-        raw: escape(address.raw),
-        uri: address.uri.map(escape),
-        display_name: address.display_name.as_deref().map(escape),
-        scheme: address.scheme.clone(),
-        user: address.user.as_deref().map(escape),
-        host: address.host.as_deref().map(escape),
-    }
-}
-
-fn media_component(media: &Media) -> v1::SdpMediaComponent {
-    let Media { kind, port, protocol, accept_types, path, file_selector, direction } = media;
-    v1::SdpMediaComponent {
-        sdp_media_name: text(kind),
-        port: u32::from(*port),
-        protocol: text(protocol),
-        accept_types: optional(accept_types),
-        path: optional(path),
-        file_selector: optional(file_selector),
-        direction: code(*direction),
-    }
-}
-
-fn node_address(node: &Private<Endpoint>) -> v1::NodeAddress {
-    let address = SocketAddr::from(*node.reveal());
-    v1::NodeAddress { address: address.ip().to_string(), port: u32::from(address.port()) }
-}
-
-fn links(correlation: &Correlation) -> v1::Correlation {
+fn write_correlation(w: &mut Writer, correlation: &Correlation) {
     let Correlation {
         icid,
         icid_generated_at,
@@ -221,29 +228,25 @@ fn links(correlation: &Correlation) -> v1::Correlation {
         in_reply_to_contribution_id,
         configured,
     } = correlation;
-    v1::Correlation {
-        ims_charging_identifier: optional(icid),
-        icid_generated_at: optional(icid_generated_at),
-        related_icid: optional(related_icid),
-        session_id: optional(session_id),
-        contribution_id: optional(contribution_id),
-        conversation_id: optional(conversation_id),
-        in_reply_to_contribution_id: optional(in_reply_to_contribution_id),
-        configured: optional(configured),
-    }
+    w.optional(1, icid);
+    w.optional(2, icid_generated_at);
+    w.optional(3, related_icid);
+    w.optional(4, session_id);
+    w.optional(5, contribution_id);
+    w.optional(6, conversation_id);
+    w.optional(7, in_reply_to_contribution_id);
+    w.optional(8, configured);
 }
 
-fn leg(leg: &Leg) -> v1::Leg {
+fn write_leg(w: &mut Writer, leg: &Leg) {
     let Leg { record_id, call_id, caller_tag, callee_tag } = leg;
-    v1::Leg {
-        record_id: hex(*record_id),
-        call_id: text(call_id),
-        caller_tag: optional(caller_tag),
-        callee_tag: optional(callee_tag),
-    }
+    w.record_id(1, *record_id);
+    w.text(2, call_id.reveal());
+    w.optional(3, caller_tag);
+    w.optional(4, callee_tag);
 }
 
-fn sights(evidence: &Evidence) -> v1::Evidence {
+fn write_evidence(w: &mut Writer, evidence: &Evidence) {
     let Evidence {
         invite,
         answer,
@@ -260,22 +263,46 @@ fn sights(evidence: &Evidence) -> v1::Evidence {
         clock_gap,
         session_expires,
     } = *evidence;
-    v1::Evidence {
-        invite: code(invite),
-        answer: code(answer),
-        ack: code(ack),
-        bye: code(bye),
-        bye_answer: code(bye_answer),
-        confirmed_by: code(confirmed_by),
-        not_at_server,
-        bye_challenged,
-        frames_lost,
-        stream_gaps,
-        evictions,
-        clock_stepped_back,
-        clock_gap,
-        session_expires,
+    w.code(1, invite);
+    w.code(2, answer);
+    w.code(3, ack);
+    w.code(4, bye);
+    w.code(5, bye_answer);
+    w.code(6, confirmed_by);
+    w.flag(7, not_at_server);
+    w.flag(8, bye_challenged);
+    w.number(9, frames_lost);
+    w.number(10, stream_gaps);
+    w.number(11, evictions);
+    w.flag(12, clock_stepped_back);
+    w.flag(13, clock_gap);
+    w.optional_number(14, session_expires.map(u64::from));
+}
+
+/// A gap as the Enabler receives it.
+#[must_use]
+pub fn gap(gap: &Gap) -> v1::GapNotice {
+    let Gap { interface, from, to, count, cause } = gap;
+    let time = |time: &Timestamp| {
+        let (seconds, nanos) = time.parts();
+        Some(well_known::Timestamp { seconds, nanos: nanos.cast_signed() })
+    };
+    v1::GapNotice { interface: interface.clone(), from: time(from), to: time(to), count: *count, cause: code(*cause) }
+}
+
+/// 32 lower-case hexadecimal digits.
+#[must_use]
+pub(super) fn hex(id: RecordId) -> [u8; 32] {
+    let mut text = [0; 32];
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(id.0) {
+        *pair = [byte >> 4, byte & 15].map(|nibble| b"0123456789abcdef"[usize::from(nibble)]);
     }
+    text
+}
+
+/// Whether this is the text of that id.
+pub(super) fn is_hex(id: RecordId, text: &str) -> bool {
+    text.as_bytes() == hex(id)
 }
 
 #[cfg(test)]

@@ -37,24 +37,39 @@ pub struct Key {
     pub stop: Timestamp,
 }
 
-/// The key of a record; all that a receiver has to understand before it can store one.
+impl Key {
+    /// From the fields that make it: times of the INVITE, the answer and the stop.
+    ///
+    /// # Errors
+    /// The first field that cannot be right.
+    pub(super) fn new(
+        id: &str,
+        revision: u32,
+        call_id: &str,
+        [invite, answer, stop]: [Option<Timestamp>; 3],
+    ) -> Result<Self, Invalid> {
+        if revision == 0 {
+            return Err(invalid("revision", "is 0 or missing"));
+        }
+        if call_id.is_empty() {
+            return Err(invalid("call_id", "is missing"));
+        }
+        let stop = stop.ok_or_else(|| invalid("stop_time", "is missing"))?;
+        Ok(Self { record_id: record_id("record_id", id)?, revision, invite, answer, stop })
+    }
+}
+
+/// The key of a record.
 ///
 /// # Errors
 /// The first field that cannot be right.
 pub fn key(record: &v1::StopRecord) -> Result<Key, Invalid> {
-    if record.revision == 0 {
-        return Err(invalid("revision", "is 0 or missing"));
-    }
-    if record.call_id.is_empty() {
-        return Err(invalid("call_id", "is missing"));
-    }
-    Ok(Key {
-        record_id: record_id("record_id", &record.record_id)?,
-        revision: record.revision,
-        invite: time("invite_time", record.invite_time)?,
-        answer: time("answer_time", record.answer_time)?,
-        stop: required_time("stop_time", record.stop_time)?,
-    })
+    let times = [
+        time("invite_time", record.invite_time)?,
+        time("answer_time", record.answer_time)?,
+        time("stop_time", record.stop_time)?,
+    ];
+    Key::new(&record.record_id, record.revision, &record.call_id, times)
 }
 
 /// The record that was sent.
@@ -156,7 +171,7 @@ pub(super) fn record_id(field: &'static str, hex: &str) -> Result<RecordId, Inva
     Ok(RecordId(id))
 }
 
-fn time(field: &'static str, time: Option<well_known::Timestamp>) -> Result<Option<Timestamp>, Invalid> {
+pub(super) fn time(field: &'static str, time: Option<well_known::Timestamp>) -> Result<Option<Timestamp>, Invalid> {
     let Some(time) = time else { return Ok(None) };
     if !(0..1_000_000_000).contains(&time.nanos) {
         return Err(invalid(field, "has nanos out of range"));
