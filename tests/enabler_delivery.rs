@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use ch1_support::{record, report};
 use tolltap::ch1::{Acknowledgements, Ch1Client, ClientOptions, WireRecord, json, wire};
-use tolltap::enabler::{Durability, Enabler, Filter, Store};
+use tolltap::enabler::{Enabler, Filter, Place, Store};
 use tolltap::outbox::{Limits, Outbox};
 
 fn deliver(enabler: &Enabler, records: impl IntoIterator<Item = tolltap::charging::StopRecord>) -> Acknowledgements {
@@ -34,8 +34,7 @@ fn stored(store: &Store) -> Vec<String> {
 #[test]
 fn every_record_arrives_once_and_in_the_order_of_its_stop() {
     let scratch = tempfile::tempdir().unwrap();
-    let enabler =
-        Enabler::start("127.0.0.1:0".parse().unwrap(), &scratch.path().join("s"), Durability::Lasting).unwrap();
+    let enabler = Enabler::start("127.0.0.1:0".parse().unwrap(), &Place::File(scratch.path().join("s"))).unwrap();
     let first = deliver(&enabler, (0..5000).rev().map(record));
     assert_eq!((first.accepted, first.duplicates, first.disconnects), (5000, 0, 0));
     let again = deliver(&enabler, (0..10).map(record));
@@ -50,7 +49,7 @@ fn every_record_arrives_once_and_in_the_order_of_its_stop() {
 fn a_restart_of_the_enabler_loses_and_doubles_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("s");
-    let enabler = Enabler::start("127.0.0.1:0".parse().unwrap(), &path, Durability::Lasting).unwrap();
+    let enabler = Enabler::start("127.0.0.1:0".parse().unwrap(), &Place::File(path.clone())).unwrap();
     let address = enabler.local_addr();
     let outbox = Arc::new(Outbox::new(Limits { items: 64, bytes: 64 << 20 }));
     let client = Ch1Client::start(&enabler.url(), ClientOptions::default(), Arc::clone(&outbox)).unwrap();
@@ -59,7 +58,7 @@ fn a_restart_of_the_enabler_loses_and_doubles_nothing() {
     }
     // The client is connected and has reports under way; those not answered by now come again.
     enabler.stop().unwrap();
-    let enabler = Enabler::start(address, &path, Durability::Lasting).unwrap();
+    let enabler = Enabler::start(address, &Place::File(path.clone())).unwrap();
     for n in 500..1000 {
         outbox.push(report(record(n))).unwrap();
     }
@@ -75,9 +74,7 @@ fn tells_its_health_and_stops_while_a_client_is_connected() {
     use tonic_health::pb::HealthCheckRequest;
     use tonic_health::pb::health_client::HealthClient;
 
-    let scratch = tempfile::tempdir().unwrap();
-    let path = scratch.path().join("s");
-    let enabler = Enabler::start("127.0.0.1:0".parse().unwrap(), &path, Durability::Temporary).unwrap();
+    let enabler = Enabler::start("127.0.0.1:0".parse().unwrap(), &Place::Temporary).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let status = runtime.block_on(async {
         let endpoint = tonic::transport::Endpoint::from_shared(enabler.url()).unwrap();
@@ -95,8 +92,7 @@ fn tells_its_health_and_stops_while_a_client_is_connected() {
 fn an_address_in_use_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let scratch = tempfile::tempdir().unwrap();
-    let error = Enabler::start(address, &scratch.path().join("s"), Durability::Temporary).err().unwrap().to_string();
+    let error = Enabler::start(address, &Place::Temporary).err().unwrap().to_string();
     assert!(error.starts_with(&format!("cannot listen on {address}: ")), "{error}");
 }
 
@@ -116,13 +112,14 @@ fn spent((begin, before): (Instant, u64)) -> String {
 #[test]
 #[ignore = "measures"]
 fn measures_records_per_second() {
-    for durability in [Durability::Temporary, Durability::Lasting, Durability::Temporary, Durability::Lasting] {
-        let scratch = tempfile::tempdir().unwrap();
-        let enabler = Enabler::start("127.0.0.1:0".parse().unwrap(), &scratch.path().join("s"), durability).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let file = |name: &str| Place::File(scratch.path().join(name));
+    for place in [Place::Temporary, file("one"), Place::Temporary, file("other")] {
+        let enabler = Enabler::start("127.0.0.1:0".parse().unwrap(), &place).unwrap();
         let records: Vec<_> = (0..30_000).map(record).collect();
         let begin = (Instant::now(), cpu());
         let answers = deliver(&enabler, records);
-        println!("{durability:?}: 30000 records acknowledged in {}", spent(begin));
+        println!("{place:?}: 30000 records acknowledged in {}", spent(begin));
         assert_eq!(answers.accepted, 30_000);
 
         let begin = (Instant::now(), cpu());

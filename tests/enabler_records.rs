@@ -10,7 +10,7 @@ use ch1_support::record;
 use clap::Parser;
 use tolltap::ch1::wire;
 use tolltap::cli::records::{self, RecordsArgs};
-use tolltap::enabler::{Arrival, Durability, Store};
+use tolltap::enabler::{Arrival, Place, Store};
 
 #[derive(Parser)]
 struct Command {
@@ -23,7 +23,7 @@ fn store(count: u64) -> (tempfile::TempDir, PathBuf) {
     let path = scratch.path().join("store");
     let arrival = |n| Arrival::Record { sequence: n, body: wire::encode(&record(n)).into() };
     let batch: Vec<_> = (0..count).map(arrival).collect();
-    Store::open(&path, Durability::Lasting).unwrap().commit(&batch).unwrap();
+    Store::open(&Place::File(path.clone())).unwrap().commit(&batch).unwrap();
     (scratch, path)
 }
 

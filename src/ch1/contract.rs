@@ -26,6 +26,8 @@ pub(super) struct Contract {
 pub(super) struct Message {
     name: String,
     pub(super) fields: Vec<Field>,
+    /// Place in `fields` of each field number, counted from 1; 0 where there is no such field. Numbers are below 100.
+    places: Vec<u8>,
 }
 
 pub(super) struct Field {
@@ -85,7 +87,7 @@ impl Contract {
             let mut fields: Vec<_> =
                 message.field.iter().filter_map(|field| Field::read(field, messages, enums)).collect();
             fields.sort_by_key(|field| field.number);
-            Message { name: message.name().to_owned(), fields }
+            Message::new(message.name(), fields)
         };
         let messages: Vec<_> = messages.iter().map(read).collect();
         let stop_record = messages.iter().position(|message| message.name == STOP_RECORD).unwrap_or(usize::MAX);
@@ -114,9 +116,18 @@ impl Contract {
 }
 
 impl Message {
+    fn new(name: &str, fields: Vec<Field>) -> Self {
+        let most = fields.last().map_or(0, |last| last.number as usize);
+        let mut places = vec![0; most + 1];
+        for (place, field) in (1..).zip(&fields) {
+            places[field.number as usize] = place;
+        }
+        Self { name: name.to_owned(), fields, places }
+    }
+
     pub(super) fn field(&self, number: u32) -> Option<&Field> {
-        let place = self.fields.binary_search_by_key(&number, |field| field.number).ok()?;
-        self.fields.get(place)
+        let place = self.places.get(number as usize)?.checked_sub(1)?;
+        self.fields.get(usize::from(place))
     }
 }
 

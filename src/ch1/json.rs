@@ -155,7 +155,7 @@ fn write_scalar(out: &mut Vec<u8>, kind: &Kind, value: u64) -> Result<(), Malfor
         Kind::Long => put(out, format_args!("\"{value}\"")),
         // A number of a later contract has no name yet, and is as good as unknown.
         Kind::Enum(names) => {
-            let name = usize::try_from(value).ok().and_then(|place| names.get(place)).or(names.first());
+            let name = usize::try_from(value).ok().and_then(|place| names.get(place)).or_else(|| names.first());
             write_name(out, name.ok_or(Malformed)?);
         }
         Kind::Text | Kind::Time | Kind::Duration | Kind::Message(_) => return Err(Malformed),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::enabler::{Durability, Enabler, EnablerError, Received, Totals};
+use crate::enabler::{Enabler, EnablerError, Place, Received, Totals};
 
 /// The reference Charging Enabler: receives records over gRPC, stores them, acknowledges each one
 #[derive(Args, Clone, Debug)]
@@ -45,7 +45,7 @@ pub enum EnablerCommandError {
 /// When the store or the address cannot be had, or the server fails.
 pub fn run(args: &EnablerArgs) -> Result<(), EnablerCommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut enabler = Enabler::start(args.listen, &args.store, Durability::Lasting)?;
+    let mut enabler = Enabler::start(args.listen, &Place::File(args.store.clone()))?;
     eprintln!("listening on {}, store {}", enabler.local_addr(), args.store.display());
     runtime.block_on(async {
         let mut interrupted = signal(SignalKind::interrupt())?;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Args;
-use tempfile::TempDir;
 
 use super::format::{Format, RecordWriter, WriteError, unless_broken_pipe};
 use super::listing::{Listing, ListingError};
@@ -18,7 +17,7 @@ use super::{Ending, complain};
 use crate::capture::{CaptureError, CaptureFiles};
 use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions, wire};
 use crate::charging::{Options, StopRecord};
-use crate::enabler::{Durability, Enabler, EnablerError};
+use crate::enabler::{Enabler, EnablerError, Place};
 use crate::outbox::{Gap, GapCause, Limits, Outbox, Refused, Report};
 use crate::pipeline::{self, Receiver};
 use crate::probe::{Loss, Note, Probe};
@@ -85,8 +84,6 @@ enum ReplayError {
     Enabler(#[from] EnablerError),
     #[error(transparent)]
     Listing(#[from] ListingError),
-    #[error("cannot make a folder for the temporary store: {0}; make room in the folder for temporary files (TMPDIR)")]
-    Temporary(io::Error),
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error("the Charging Enabler rejected {count} records; the first: {reason}")]
@@ -115,11 +112,11 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
     let mut files = CaptureFiles::open(&args.files)?;
     let embedded = match &args.ch1.enabler {
         Some(_) => None,
-        None => Some(Embedded::start(args.ch1.store.clone())?),
+        None => Some(embedded(args.ch1.store.clone())?),
     };
     let url = match (&args.ch1.enabler, &embedded) {
         (Some(url), _) => url.clone(),
-        (None, Some(embedded)) => embedded.enabler.url(),
+        (None, Some(embedded)) => embedded.url(),
         (None, None) => unreachable!("one is started where none is named"),
     };
     let outbox = Arc::new(Outbox::new(Limits::default()));
@@ -219,27 +216,10 @@ fn rejected(acknowledgements: &Acknowledgements) -> Result<(), ReplayError> {
     }
 }
 
-/// An Enabler in this process, over real gRPC on loopback.
-struct Embedded {
-    enabler: Enabler,
-    /// Removed, with the store in it, when this goes.
-    _folder: Option<TempDir>,
-}
-
-impl Embedded {
-    fn start(store: Option<PathBuf>) -> Result<Self, ReplayError> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let Some(path) = store else {
-            let folder = TempDir::with_prefix("tolltap-").map_err(ReplayError::Temporary)?;
-            let enabler = Enabler::start(address, &folder.path().join("records.sqlite"), Durability::Temporary)?;
-            return Ok(Self { enabler, _folder: Some(folder) });
-        };
-        Ok(Self { enabler: Enabler::start(address, &path, Durability::Lasting)?, _folder: None })
-    }
-
-    fn stop(self) -> Result<(), EnablerError> {
-        self.enabler.stop().map(drop)
-    }
+/// Starts an Enabler in this process, over real gRPC on loopback.
+fn embedded(store: Option<PathBuf>) -> Result<Enabler, EnablerError> {
+    let place = store.map_or(Place::Temporary, Place::File);
+    Enabler::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &place)
 }
 
 /// Takes records from the core: one copy goes to the outbox, one waits to be printed.

@@ -8,10 +8,9 @@ mod service;
 mod store;
 
 pub use query::{Filter, QueryError};
-pub use schema::Durability;
+pub use schema::Place;
 pub use server::{Enabler, EnablerError, Received};
 pub use store::{Arrival, Outcome, Store, StoreError, Totals};
 
-// With `tempfile`, which comes with the command line.
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
 mod tests;

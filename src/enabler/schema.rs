@@ -1,5 +1,7 @@
 //! Tables of the store.
 
+use std::path::{Path, PathBuf};
+
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
@@ -30,7 +32,6 @@ CREATE TABLE record (
     report        BLOB    NOT NULL
 );
 CREATE INDEX record_by_id ON record (record_id);
-CREATE INDEX record_by_stop ON record (stop_time, record_id);
 CREATE TABLE gap (
     probe_id        TEXT    NOT NULL,
     origin_state_id INTEGER NOT NULL,
@@ -45,30 +46,41 @@ CREATE TABLE gap (
 ";
 
 /// Worth its cost only where records stay: a temporary store is read once, from end to end.
-const LASTING_INDEXES: &str = "CREATE INDEX IF NOT EXISTS record_by_call_id ON record (call_id);";
+const LASTING_INDEXES: &str = "
+CREATE INDEX IF NOT EXISTS record_by_stop ON record (stop_time, record_id);
+CREATE INDEX IF NOT EXISTS record_by_call_id ON record (call_id);
+";
 
-/// How much a power cut may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Nothing that was acknowledged.
-    Lasting,
-    /// Everything: the file goes with the process.
+/// Where a store is, and so how much a power cut may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a file: nothing that was acknowledged is lost.
+    File(PathBuf),
+    /// Nowhere that anybody finds: it goes with the process. SQLite spills what does not fit its cache into a file of its
+    /// own in the folder for temporary files.
     Temporary,
 }
 
-pub(super) fn open(path: &std::path::Path, durability: Durability) -> Result<Connection, StoreError> {
+pub(super) fn open(place: &Place) -> Result<Connection, StoreError> {
+    match place {
+        Place::File(path) => lasting(path),
+        Place::Temporary => temporary().map_err(StoreError::Temporary),
+    }
+}
+
+fn temporary() -> rusqlite::Result<Connection> {
+    // An empty name is a private database on disk, which is written only when the cache is full.
+    let connection = Connection::open("")?;
+    connection.execute_batch(
+        "PRAGMA page_size = 16384; PRAGMA cache_size = -65536; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;",
+    )?;
+    connection.execute_batch(TABLES)?;
+    Ok(connection)
+}
+
+fn lasting(path: &Path) -> Result<Connection, StoreError> {
     let fault = |source| StoreError::Open { path: path.to_owned(), source };
     let connection = Connection::open(path).map_err(fault)?;
-    let pragmas = match durability {
-        Durability::Lasting => {
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096;"
-        }
-        // Nobody else opens a temporary store, so its pages need no check and no lock from one batch to the next.
-        Durability::Temporary => {
-            "PRAGMA page_size = 16384; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; \
-             PRAGMA synchronous = OFF;"
-        }
-    };
     // A second writer on the same file is waited for; its transactions are short.
     connection.busy_timeout(core::time::Duration::from_secs(10)).map_err(fault)?;
     connection.execute_batch("PRAGMA cache_size = -32768;").map_err(fault)?;
@@ -76,6 +88,7 @@ pub(super) fn open(path: &std::path::Path, durability: Durability) -> Result<Con
     let version: i32 = pragma(&connection, "user_version").map_err(fault)?;
     let objects: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fault)?;
+    let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096;";
     if objects == 0 {
         connection.execute_batch(pragmas).map_err(fault)?;
         let set = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
@@ -87,14 +100,12 @@ pub(super) fn open(path: &std::path::Path, durability: Durability) -> Result<Con
     } else {
         connection.execute_batch(pragmas).map_err(fault)?;
     }
-    if durability == Durability::Lasting {
-        connection.execute_batch(LASTING_INDEXES).map_err(fault)?;
-    }
+    connection.execute_batch(LASTING_INDEXES).map_err(fault)?;
     Ok(connection)
 }
 
 /// Opens a store that must exist, for reading while an Enabler may be writing it.
-pub(super) fn open_to_read(path: &std::path::Path) -> Result<Connection, StoreError> {
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let fault = |source| StoreError::Open { path: path.to_owned(), source };
     // Not read-only: a reader of a WAL file may have to create its shared index.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

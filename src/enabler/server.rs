@@ -2,7 +2,6 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
@@ -14,7 +13,7 @@ use tonic::transport::Server;
 
 use super::committer::{Committer, Group, Tally};
 use super::service::Service;
-use super::{Durability, Store, StoreError};
+use super::{Place, Store, StoreError};
 use crate::ch1::DESCRIPTOR_SET;
 use crate::ch1::v1::charging_enabler_service_server::ChargingEnablerServiceServer;
 
@@ -56,7 +55,6 @@ pub struct Received {
 /// A running Charging Enabler. It stops when told to, or when it is dropped.
 pub struct Enabler {
     address: SocketAddr,
-    store: PathBuf,
     stop: watch::Sender<bool>,
     /// Its other end goes with the server's thread.
     running: watch::Receiver<()>,
@@ -69,14 +67,13 @@ impl Enabler {
     ///
     /// # Errors
     /// When the store cannot be opened or the address is taken.
-    pub fn start(address: SocketAddr, store: &Path, durability: Durability) -> Result<Self, EnablerError> {
+    pub fn start(address: SocketAddr, store: &Place) -> Result<Self, EnablerError> {
         let listen = |source| EnablerError::Listen { address, source };
         let listener = std::net::TcpListener::bind(address).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         // Only now: an address that is taken leaves no empty store behind.
-        let path = store.to_owned();
-        let store = Store::open(store, durability)?;
+        let store = Store::open(store)?;
         let (stop, stopping) = watch::channel(false);
         let (ended, running) = watch::channel(());
         let tally = Arc::new(Tally::default());
@@ -93,7 +90,7 @@ impl Enabler {
             let store = thread.join().map_err(|_| EnablerError::Panicked)?;
             served.map(|()| store)
         })?;
-        Ok(Self { address: bound, store: path, stop, running, tally, server: Some(server) })
+        Ok(Self { address: bound, stop, running, tally, server: Some(server) })
     }
 
     /// Where it listens.
@@ -106,12 +103,6 @@ impl Enabler {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// The file of the store; a lasting one may be read while the Enabler runs, a temporary one after [`Self::stop`].
-    #[must_use]
-    pub fn store(&self) -> &Path {
-        &self.store
     }
 
     #[must_use]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
 
-use super::schema::{self, Durability};
+use super::schema::{self, Place};
 use crate::ch1::v1;
 use crate::ch1::wire::{self, Digest, Invalid, Key};
 use crate::time::Timestamp;
@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 pub enum StoreError {
     #[error("store {}: {source}", path.display())]
     Open { path: PathBuf, source: rusqlite::Error },
+    #[error("cannot make a temporary store: {0}; make room in the folder for temporary files (TMPDIR)")]
+    Temporary(rusqlite::Error),
     #[error("store {}: not a store of StopRecords", .0.display())]
     Foreign(PathBuf),
     #[error("store {}: made by another version (format {found}, this one reads {known})", path.display())]
@@ -87,8 +89,8 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be opened, is no store, or one of another version.
-    pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
-        Ok(Self { connection: schema::open(path, durability)? })
+    pub fn open(place: &Place) -> Result<Self, StoreError> {
+        Ok(Self { connection: schema::open(place)? })
     }
 
     /// Opens a store that must exist, to read it; an Enabler may be writing it.

@@ -18,7 +18,7 @@ fn scratch() -> (tempfile::TempDir, PathBuf) {
 
 fn open() -> (tempfile::TempDir, Store) {
     let (directory, path) = scratch();
-    let store = Store::open(&path, Durability::Lasting).unwrap();
+    let store = Store::open(&Place::File(path.clone())).unwrap();
     (directory, store)
 }
 
@@ -172,8 +172,8 @@ fn a_gap_is_stored_once() {
 fn a_store_opened_again_knows_what_it_held() {
     let (_directory, path) = scratch();
     let record = session(Some(0), 60, 1);
-    put(&mut Store::open(&path, Durability::Lasting).unwrap(), &record);
-    let mut store = Store::open(&path, Durability::Lasting).unwrap();
+    put(&mut Store::open(&Place::File(path.clone())).unwrap(), &record);
+    let mut store = Store::open(&Place::File(path.clone())).unwrap();
     assert_eq!(put(&mut store, &record), Outcome::Duplicate);
     assert_eq!(all(&Store::open_to_read(&path).unwrap()), [record], "also while it is open");
 }
@@ -225,16 +225,16 @@ fn says_clearly_what_is_wrong_with_a_file() {
     assert!(!path.exists(), "reading makes no store");
 
     std::fs::write(&path, "this is no database, but long enough to be one ".repeat(20)).unwrap();
-    assert!(error(Store::open(&path, Durability::Lasting)).contains("not a database"));
-    assert!(error(Store::open(&directory.path().join("no/such"), Durability::Lasting)).contains("unable to open"));
-    assert!(error(Store::open(directory.path(), Durability::Lasting)).contains("store "));
+    assert!(error(Store::open(&Place::File(path.clone()))).contains("not a database"));
+    assert!(error(Store::open(&Place::File(directory.path().join("no/such")))).contains("unable to open"));
+    assert!(error(Store::open(&Place::File(directory.path().to_owned()))).contains("store "));
 
     let foreign = directory.path().join("foreign");
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
-    assert!(error(Store::open(&foreign, Durability::Lasting)).contains("not a store of StopRecords"));
+    assert!(error(Store::open(&Place::File(foreign.clone()))).contains("not a store of StopRecords"));
     assert!(error(Store::open_to_read(&foreign)).contains("not a store of StopRecords"));
 
     let later = directory.path().join("later");
-    Store::open(&later, Durability::Lasting).unwrap().connection.execute_batch("PRAGMA user_version = 9").unwrap();
-    assert!(error(Store::open(&later, Durability::Lasting)).contains("format 9, this one reads 1"));
+    Store::open(&Place::File(later.clone())).unwrap().connection.execute_batch("PRAGMA user_version = 9").unwrap();
+    assert!(error(Store::open(&Place::File(later.clone()))).contains("format 9, this one reads 1"));
 }

@@ -91,8 +91,11 @@ impl Outbox {
             return Err(Refused::Closed(report));
         }
         let sequence = shared.queue.push(report);
+        let wake = shared.queue.is_worth_sending();
         drop(shared);
-        self.work.notify_one();
+        if wake {
+            self.work.notify_one();
+        }
         Ok(sequence)
     }
 
@@ -162,7 +165,8 @@ impl Outbox {
         self.lock().queue.disconnected();
     }
 
-    /// Waits until something was pushed or the outbox was closed. May return early; for one waiter at a time.
+    /// Waits until something that is worth sending was pushed, or the outbox was closed. Who waits for an answer looks again
+    /// when it comes, whatever this says. May return early; for one waiter at a time.
     pub async fn changed(&self) {
         self.work.notified().await;
     }

@@ -18,6 +18,9 @@ impl Default for Limits {
     }
 }
 
+/// Reports that wait for an answer to others before the sender is woken for them.
+const TOGETHER: usize = 64;
+
 /// A report on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
@@ -100,6 +103,13 @@ impl Queue {
         let Counts { kept, bytes, .. } = self.counts;
         let Limits { items: most, bytes: most_bytes } = self.limits;
         kept == 0 || (kept <= most - most / 4 && bytes <= most_bytes - most_bytes / 4)
+    }
+
+    /// Whether it is worth waking the sender: at once where nothing is under way; where something is, the next answer wakes it
+    /// too, so only now and then (as RFC 896 does with segments). Waking for each report would switch threads once a record.
+    #[must_use]
+    pub fn is_worth_sending(&self) -> bool {
+        self.counts.under_way == 0 || self.ready.len().is_multiple_of(TOGETHER)
     }
 
     /// Keeps a report and gives its sequence. The caller has asked [`Self::has_room`].
@@ -257,6 +267,22 @@ mod tests {
         assert_eq!(taken(&mut queue), [2]);
         queue.settle(2);
         assert_eq!(taken(&mut queue), [4]);
+    }
+
+    #[test]
+    fn the_sender_is_woken_for_the_first_report_and_then_for_many_together() {
+        let mut queue = Queue::default();
+        queue.push(gap());
+        assert!(queue.is_worth_sending(), "nothing is under way: nothing else would wake it");
+        queue.take();
+        let woken = (0..2 * TOGETHER).filter(|_| {
+            queue.push(gap());
+            queue.is_worth_sending()
+        });
+        assert_eq!(woken.count(), 2);
+        queue.settle(1);
+        queue.push(gap());
+        assert!(queue.is_worth_sending());
     }
 
     #[test]
