@@ -218,7 +218,48 @@ fn shows(message: &Message<'_>, header: Header, name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::sip::Carriage;
+
+    proptest! {
+        #[test]
+        fn one_look_at_the_contact_tells_what_each_reader_tells(
+            headers in prop::collection::vec(
+                "(Contact|m|Accept-Contact|P-Asserted-Service|Feature-Caps): ?(\\*|<sip:a@b>|urn:x|sip:\\+1)(, ?<sip:c>)?\
+                 (; ?(\\+(g\\.oma\\.sip-im|G\\.3gpp\\.icsi-ref|g\\.3gpp\\.iari-ref|sip\\.Instance)|ob)\
+                 (=\"(<urn:x>|urn%3Aurn-7%3A3gpp-service\\.ims\\.icsi\\.oma\\.cpm\\.session|)\")?){0,3}",
+                0..4,
+            ),
+        ) {
+            let text = format!(
+                "INVITE sip:b SIP/2.0\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n{}\r\n\r\n",
+                headers.join("\r\n")
+            );
+            let Ok(message) = Message::parse(text.as_bytes(), Carriage::Datagram) else { return Ok(()) };
+            let mut plain = Packer::default();
+            plain.push_new(Fact::CommunicationService, communication_service(&message).as_deref());
+            plain.push_new(Fact::CallerInstance, instance(&message));
+            let im: Vec<_> = feature_tags(&message).filter(FeatureTag::is_im).take(MAX_VALUES).collect();
+            for tag in &im {
+                if !plain.holds(Fact::FeatureTag, tag.text()) {
+                    plain.push(Fact::FeatureTag, tag.text());
+                }
+            }
+            let mut packer = Packer::default();
+            prop_assert_eq!(tags(&mut packer, &message), !im.is_empty());
+            device(&mut packer, Fact::CallerInstance, &message);
+            let facts = |packer: &Packer| {
+                let block = packer.pack();
+                let mut facts: Vec<_> = block.values(packer).map(|(fact, value)| (fact, value.to_box())).collect();
+                // One after the other, whatever stands between them.
+                facts.sort_by_key(|fact| fact.0);
+                facts
+            };
+            prop_assert_eq!(facts(&packer), facts(&plain));
+        }
+    }
 
     #[test]
     fn product_tokens_tell_the_role() {
