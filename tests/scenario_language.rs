@@ -5,7 +5,7 @@ mod common;
 use common::expectation::Expectation;
 use common::replay::{Outcome, TestInput};
 use common::scenario::{EPOCH, Scenario, Step, nanos};
-use common::tcp::websocket_frame;
+use common::websocket::frame;
 
 const HOSTS: &str = "hosts: alice=192.0.2.1:5060 proxy=192.0.2.5:5060 bob=192.0.2.2:5060\ncall: id=x@example.net\n";
 
@@ -135,10 +135,10 @@ fn content_length_counts_the_body() {
 /// RFC 6455 §5.7 gives these bytes.
 #[test]
 fn websocket_frames_are_those_of_the_rfc() {
-    assert_eq!(websocket_frame(b"Hello", None), [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
-    let masked = websocket_frame(b"Hello", Some([0x37, 0xfa, 0x21, 0x3d]));
+    assert_eq!(frame(0x81, None, b"Hello"), [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
+    let masked = frame(0x81, Some([0x37, 0xfa, 0x21, 0x3d]), b"Hello");
     assert_eq!(masked, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
-    assert_eq!(websocket_frame(&[7; 256], None)[..4], [0x81, 0x7e, 0x01, 0x00]);
+    assert_eq!(frame(0x81, None, &[7; 256])[..4], [0x81, 0x7e, 0x01, 0x00]);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod dialogue;
 pub mod ethernet;
 mod noise;
+#[path = "../../tests/common/rng.rs"]
 mod rng;
 
 use std::cmp::Reverse;

@@ -17,3 +17,4 @@ pub mod scenario;
 pub mod tcp;
 pub mod transports;
 pub mod tunnels;
+pub mod websocket;

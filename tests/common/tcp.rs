@@ -1,4 +1,4 @@
-//! Stream transports: TCP conversations, WebSocket frames on them, SCTP associations.
+//! Stream transports: TCP conversations, the handshake of WebSocket on them, SCTP associations.
 
 use std::net::SocketAddr;
 
@@ -87,36 +87,6 @@ pub fn websocket_upgrade() -> (&'static [u8], &'static [u8]) {
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
           Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: sip\r\n\r\n",
     )
-}
-
-/// One whole text message in one frame (RFC 6455 §5.2); a client masks, a server does not.
-pub fn websocket_frame(payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
-    websocket_fragment(0x81, payload, mask)
-}
-
-/// A frame whose first byte (FIN and opcode) the caller chooses.
-pub fn websocket_fragment(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
-    let masked = u8::from(mask.is_some()) << 7;
-    let mut bytes = vec![first];
-    match payload.len() {
-        len @ 0..=125 => bytes.push(masked | len as u8),
-        len @ 126..=65_535 => {
-            bytes.push(masked | 126);
-            bytes.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            bytes.push(masked | 127);
-            bytes.extend((len as u64).to_be_bytes());
-        }
-    }
-    match mask {
-        None => bytes.extend(payload),
-        Some(mask) => {
-            bytes.extend(mask);
-            bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
-        }
-    }
-    bytes
 }
 
 /// One SCTP association, seen from outside, with one stream each way.

@@ -7,7 +7,8 @@ use tolltap::time::Timestamp;
 
 use super::frames;
 use super::scenario::{Carrier, Sent};
-use super::tcp::{Association, Conversation, websocket_frame, websocket_upgrade};
+use super::tcp::{Association, Conversation, websocket_upgrade};
+use super::websocket::frame as websocket_frame;
 
 /// Open connections between hosts.
 #[derive(Default)]
@@ -65,7 +66,7 @@ impl Transports {
                 });
                 let conversation = &mut self.tcp[found].1;
                 let mask = (conversation.client() == source).then_some([0x37, 0xfa, 0x21, 0x3d]);
-                let bytes = if web { websocket_frame(&sent.text, mask) } else { sent.text.clone() };
+                let bytes = if web { websocket_frame(0x81, mask, &sent.text) } else { sent.text.clone() };
                 let cuts = match (sent.split, self.piece) {
                     (Some(_), _) => vec![bytes.len() / 2],
                     (None, Some(piece)) => (piece..bytes.len()).step_by(piece).collect(),

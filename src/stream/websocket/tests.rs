@@ -2,31 +2,16 @@ use proptest::prelude::*;
 
 use crate::time::Timestamp;
 
+#[allow(unreachable_pub)]
+#[path = "../../../tests/common/websocket.rs"]
+mod frames;
+
+pub(in crate::stream) use frames::frame;
+
 use super::message::{Broken, MESSAGE_LIMIT};
 use super::{Skipped, WebSocket, begins_sip, handshake_len, upgrades};
 
 const BYE: &[u8] = b"BYE sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/WS x\r\nCall-ID: 1\r\n\r\n";
-
-/// One frame as RFC 6455 §5.2 lays it out.
-pub(in crate::stream) fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-    let flag = if mask.is_some() { 0x80 } else { 0 };
-    let mut bytes = vec![first];
-    match payload.len() {
-        length @ 0..=125 => bytes.push(flag | length as u8),
-        length @ 126..=0xffff => {
-            bytes.push(flag | 126);
-            bytes.extend((length as u16).to_be_bytes());
-        }
-        length => {
-            bytes.push(flag | 127);
-            bytes.extend((length as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(mask.unwrap_or_default().get(..if mask.is_some() { 4 } else { 0 }).unwrap());
-    let mask = mask.unwrap_or_default();
-    bytes.extend(payload.iter().enumerate().map(|(index, byte)| byte ^ mask[index % 4]));
-    bytes
-}
 
 fn messages(parts: &[&[u8]]) -> (Vec<Vec<u8>>, Skipped) {
     let (mut socket, mut skipped, mut out) = (WebSocket::default(), Skipped::default(), Vec::new());
