@@ -19,7 +19,7 @@ impl Default for Limits {
 }
 
 /// Reports that wait for an answer to others before the sender is woken for them.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 256;
 
 /// A report on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
