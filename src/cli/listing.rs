@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 use crate::charging::RecordId;
 use crate::outbox::SealedRecord;
+use crate::time::Timestamp;
 
 /// Memory that records may take before they go to disk, in bytes.
 const IN_MEMORY: usize = 64 << 20;
@@ -19,15 +20,23 @@ pub(super) enum ListingError {
 
 /// The last revision of each record, by stop time, then record id.
 ///
-/// Invariant: a revision above 1 replaces the latest record of its id; revision 1 is a session of its own, even where the
-/// id was seen before (rule 4). Records are in memory or on disk, never both.
+/// Invariant: revision 1 is a session of its own, even where its id was seen before (rule 4), and a later revision takes
+/// the place of the one before it. Two sessions of one id may be revised in turn: what a revision replaces is the session
+/// with its answer time that is one revision behind it, else the latest that is. Records are in memory or on disk, never
+/// both.
 pub(super) struct Listing {
-    records: Vec<SealedRecord>,
+    records: Vec<Listed>,
     latest: HashMap<RecordId, usize>,
     bytes: usize,
     /// Most bytes before the records go to disk.
     limit: usize,
     disk: Option<Disk>,
+}
+
+struct Listed {
+    record: SealedRecord,
+    /// Place of the earlier session with the same id.
+    earlier: Option<usize>,
 }
 
 impl Default for Listing {
@@ -46,26 +55,39 @@ impl Listing {
         if let Some(disk) = &self.disk {
             return disk.add(record);
         }
-        self.bytes += size_of_val(record) + record.body.len();
-        let next = self.records.len();
-        let known = if record.revision > 1 { self.latest.get(&record.record_id).copied() } else { None };
-        match known.and_then(|index| self.records.get_mut(index)) {
-            Some(earlier) => *earlier = record.clone(),
+        self.bytes += size_of::<Listed>() + record.body.len();
+        match self.revised(record).and_then(|place| self.records.get_mut(place)) {
+            Some(listed) => listed.record = record.clone(),
             None => {
-                self.records.push(record.clone());
-                self.latest.insert(record.record_id, next);
+                let earlier = self.latest.insert(record.record_id, self.records.len());
+                self.records.push(Listed { record: record.clone(), earlier });
             }
         }
         if self.bytes > self.limit {
             let disk = Disk::new()?;
             // Each is one of its own by now: a revision among them must not replace an earlier session with its id.
-            for record in self.records.drain(..) {
-                disk.insert(&record)?;
+            for listed in self.records.drain(..) {
+                disk.insert(&listed.record)?;
             }
             self.latest = HashMap::new();
             self.disk = Some(disk);
         }
         Ok(())
+    }
+
+    /// The place of the record that this one is a revision of.
+    fn revised(&self, record: &SealedRecord) -> Option<usize> {
+        if record.revision == 1 {
+            return None;
+        }
+        let first = self.latest.get(&record.record_id).copied();
+        let sessions = core::iter::successors(first, |place| self.records.get(*place)?.earlier);
+        let known = sessions.filter_map(|place| Some((place, &self.records.get(place)?.record)));
+        let before = known.filter(|(_, known)| known.revision < record.revision);
+        let nearest = before.max_by_key(|(place, known)| {
+            (known.revision + 1 == record.revision, known.answer == record.answer, *place)
+        });
+        nearest.map(|(place, _)| place)
     }
 
     /// Hands the bytes of every record to `print`, in order. `print` says whether it wants more.
@@ -76,8 +98,8 @@ impl Listing {
         if let Some(disk) = &self.disk {
             return disk.each(print);
         }
-        self.records.sort_by_key(|record| (record.stop, record.record_id));
-        self.records.iter().try_for_each(|record| print(&record.body))
+        self.records.sort_by_key(|Listed { record, .. }| (record.stop, record.record_id));
+        self.records.iter().try_for_each(|listed| print(&listed.record.body))
     }
 }
 
@@ -90,7 +112,8 @@ impl Disk {
         let connection = Connection::open("")?;
         connection.execute_batch(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384;
-             CREATE TABLE record (ordinal INTEGER PRIMARY KEY, id BLOB NOT NULL, stop INTEGER NOT NULL, body BLOB NOT NULL);
+             CREATE TABLE record (ordinal INTEGER PRIMARY KEY, id BLOB NOT NULL, revision INTEGER NOT NULL,
+                                  answer INTEGER, stop INTEGER NOT NULL, body BLOB NOT NULL);
              CREATE INDEX record_id ON record (id);
              BEGIN;",
         )?;
@@ -99,11 +122,13 @@ impl Disk {
 
     fn add(&self, record: &SealedRecord) -> Result<(), ListingError> {
         if record.revision > 1 {
-            let (id, stop) = (record.record_id.0, record.stop.nanos());
+            // As `Listing::revised` chooses.
             let replaced = self.0.prepare_cached(
-                "UPDATE record SET stop = ?2, body = ?3 WHERE ordinal = (SELECT max(ordinal) FROM record WHERE id = ?1)",
-            )?.execute(params![id, stop, &record.body[..]])?;
-            if replaced > 0 {
+                "UPDATE record SET revision = ?2, answer = ?3, stop = ?4, body = ?5 WHERE ordinal = (
+                     SELECT ordinal FROM record WHERE id = ?1 AND revision < ?2
+                     ORDER BY revision + 1 = ?2 DESC, answer IS ?3 DESC, ordinal DESC LIMIT 1)",
+            )?;
+            if Self::execute(replaced, record)? > 0 {
                 return Ok(());
             }
         }
@@ -111,13 +136,15 @@ impl Disk {
     }
 
     fn insert(&self, record: &SealedRecord) -> Result<(), ListingError> {
-        let (id, stop) = (record.record_id.0, record.stop.nanos());
-        self.0.prepare_cached("INSERT INTO record (id, stop, body) VALUES (?1, ?2, ?3)")?.execute(params![
-            id,
-            stop,
-            &record.body[..]
-        ])?;
+        let sql = "INSERT INTO record (id, revision, answer, stop, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+        Self::execute(self.0.prepare_cached(sql)?, record)?;
         Ok(())
+    }
+
+    fn execute(mut statement: CachedStatement<'_>, record: &SealedRecord) -> Result<usize, ListingError> {
+        let SealedRecord { record_id, revision, answer, stop, body } = record;
+        let answer = answer.map(Timestamp::nanos);
+        Ok(statement.execute(params![record_id.0, revision, answer, stop.nanos(), &body[..]])?)
     }
 
     fn each<E: From<ListingError>>(&self, mut print: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
@@ -175,7 +202,7 @@ mod tests {
         let (memory, on_disk) = listed(usize::MAX, &records);
         assert!(!on_disk);
         assert_eq!(memory.len(), 42);
-        let each = size_of::<SealedRecord>() + records[0].body.len();
+        let each = size_of::<Listed>() + records[0].body.len();
         for before in [0, 1, 20, 40, 43, 60] {
             let (disk, on_disk) = listed(each * before, &records);
             assert!(on_disk && disk == memory, "to disk after {before}");
@@ -187,6 +214,19 @@ mod tests {
         let records = [record(9, 1, 5), record(2, 1, 7), record(3, 1, 5), record(1, 1, 6)];
         let wanted = [2, 0, 3, 1].map(|at: usize| records[at].clone());
         for limit in [usize::MAX, 0] {
+            assert!(listed(limit, &records).0 == encoded(&wanted), "at most {limit} bytes in memory");
+        }
+    }
+
+    #[test]
+    fn sessions_of_one_id_are_revised_in_turn() {
+        let session = |answer: i64, revision: u32, stop: i64| SealedRecord {
+            answer: Some(samples::at(answer)),
+            ..record(1, revision, stop)
+        };
+        let records = [session(1, 1, 5), session(6, 1, 9), session(1, 2, 4), session(6, 2, 8), session(1, 3, 3)];
+        let wanted = [4, 3].map(|at: usize| records[at].clone());
+        for limit in [usize::MAX, 0, 1200, 2400] {
             assert!(listed(limit, &records).0 == encoded(&wanted), "at most {limit} bytes in memory");
         }
     }

@@ -23,6 +23,8 @@ pub enum Report {
 pub struct SealedRecord {
     pub record_id: RecordId,
     pub revision: u32,
+    /// With the id, what tells a session from a later one with the same Call-ID and tags (rule 4).
+    pub answer: Option<Timestamp>,
     pub stop: Timestamp,
     pub body: Bytes,
 }
@@ -30,7 +32,7 @@ pub struct SealedRecord {
 /// The body names people.
 impl fmt::Debug for SealedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { record_id, revision, stop, body: _ } = self;
+        let Self { record_id, revision, answer: _, stop, body: _ } = self;
         write!(f, "SealedRecord({record_id:?}, revision {revision}, stop {stop})")
     }
 }

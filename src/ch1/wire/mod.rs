@@ -45,6 +45,7 @@ pub fn seal(record: &StopRecord) -> SealedRecord {
     SealedRecord {
         record_id: record.record_id,
         revision: record.revision,
+        answer: record.times.answer,
         stop: record.times.stop,
         body: encode(record).into(),
     }
