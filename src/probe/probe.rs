@@ -69,6 +69,8 @@ impl Probe {
                 let now = self.clock.now();
                 self.ledger.advance(now);
                 self.tap.tick(now, &nothing(now), &mut self.ledger);
+                // A message that a stream held back has its own time, and what it starts may be over by now.
+                self.ledger.advance(now);
             }
             Input::Loss(loss) => self.loss(&loss),
             Input::Restore(image) => {
