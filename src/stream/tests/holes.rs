@@ -1,0 +1,144 @@
+//! Loss, retransmission, overlap.
+
+use super::*;
+
+#[test]
+fn a_filled_hole_is_no_gap() {
+    let messages = [message(1, b"a"), message(2, b"b"), message(3, b"c")];
+    let stream = messages.concat();
+    let second = messages[0].len() as u32;
+    let mut tap = Tap::new();
+    tap.see(syn(u32::MAX));
+    tap.see(data(0, &messages[0]));
+    tap.see(data(second * 2, &messages[2]));
+    tap.wait(1000);
+    tap.see(data(second, &messages[1]));
+    assert_eq!(tap.texts(), messages.iter().collect::<Vec<_>>());
+    assert_eq!(tap.messages[2].time, 3, "the time of its own frame");
+    tap.see(data(0, &stream));
+    tap.wait(10_000);
+    assert_eq!((tap.messages.len(), tap.gaps.len()), (3, 0));
+    assert_eq!(tap.streams.counts().retransmissions, 1);
+}
+
+#[test]
+fn a_hole_is_given_up_by_age_and_told() {
+    let messages = [message(1, b"a"), message(2, b"b"), message(3, b"c")];
+    let second = messages[0].len() as u32;
+    let mut tap = Tap::new();
+    tap.see(data(0, &messages[0]));
+    tap.see(data(second * 2, &messages[2]));
+    tap.wait(2_999);
+    assert_eq!(tap.messages.len(), 1);
+    assert_eq!(tap.streams.next_timeout(), Some(tap.now.plus(Duration::from_millis(1))));
+    tap.wait(1);
+    assert_eq!(tap.texts(), [&messages[0], &messages[2]]);
+    assert_eq!((tap.messages[1].time, tap.messages[1].after_gap), (2, true));
+    assert_eq!((tap.gaps[0].missing, tap.gaps[0].hop), (second, hop()));
+    assert_eq!(tap.streams.counts().gap_bytes, u64::from(second));
+}
+
+#[test]
+fn a_hole_that_the_receiver_acknowledged_waits_only_for_the_reorder_window() {
+    let messages = [message(1, b"a"), message(2, b"b"), message(3, b"c")];
+    let second = messages[0].len() as u32;
+    let mut tap = Tap::new();
+    tap.see(data(0, &messages[0]));
+    tap.see(data(second * 2, &messages[2]));
+    tap.on(&hop().reversed(), ack(second * 3));
+    tap.wait(199);
+    assert_eq!(tap.messages.len(), 1, "the mirror may only be late");
+    tap.wait(1);
+    assert_eq!(tap.texts(), [&messages[0], &messages[2]]);
+    assert_eq!(tap.gaps.len(), 1);
+}
+
+#[test]
+fn bytes_acknowledged_and_never_seen_are_a_gap() {
+    let messages = [message(1, b"a"), message(2, b"b"), message(3, b"c")];
+    let second = messages[0].len() as u32;
+    let mut tap = Tap::new();
+    tap.see(data(0, &messages[0]));
+    tap.on(&hop().reversed(), ack(second * 2));
+    tap.wait(200);
+    assert_eq!((tap.gaps.len(), tap.gaps[0].missing, tap.gaps[0].hop), (1, second, hop()));
+    tap.see(data(second * 2, &messages[2]));
+    assert_eq!(tap.texts(), [&messages[0], &messages[2]]);
+    assert!(tap.messages[1].after_gap);
+}
+
+#[test]
+fn an_acknowledgement_that_overtakes_its_data_is_no_gap() {
+    let messages = [message(1, b"a"), message(2, b"b")];
+    let second = messages[0].len() as u32;
+    let mut tap = Tap::new();
+    tap.see(data(0, &messages[0]));
+    tap.on(&hop().reversed(), ack(second * 2));
+    tap.see(data(second, &messages[1]));
+    tap.wait(10_000);
+    assert_eq!((tap.texts().len(), tap.gaps.len()), (2, 0));
+    // Nor is the acknowledgement of a FIN that was not seen.
+    tap.on(&hop().reversed(), ack(second * 2 + 1));
+    tap.wait(10_000);
+    assert_eq!(tap.gaps.len(), 0);
+}
+
+#[test]
+fn a_hole_inside_a_body_does_not_expose_the_body() {
+    let body = [LOOK_ALIKE, &[b'x'; 3000], LOOK_ALIKE].concat();
+    let (first, second) = (message(1, &body), message(2, b""));
+    let stream = [first.as_slice(), &second].concat();
+    let mut tap = Tap::new();
+    tap.see(syn(u32::MAX));
+    tap.see(data(0, &stream[..500]));
+    tap.see(data(1500, &stream[1500..]));
+    tap.wait(3000);
+    assert_eq!(tap.texts(), [&second]);
+    assert!(tap.messages[0].after_gap);
+    assert_eq!(tap.streams.counts().unfinished, 1);
+}
+
+#[test]
+fn what_the_snap_length_cut_is_a_gap_at_once() {
+    let messages = [message(1, b"a"), message(2, &[b'x'; 2000]), message(3, b"c")];
+    let mut tap = Tap::new();
+    let second = messages[0].len();
+    let segment = [messages[0].as_slice(), &messages[1]].concat();
+    tap.see(TcpSegment { wire_len: segment.len() as u32, ..data(0, &segment[..second + 100]) });
+    assert_eq!(tap.texts(), [&messages[0]]);
+    assert_eq!(tap.gaps[0].missing as usize, segment.len() - second - 100);
+    tap.see(data(segment.len() as u32, &messages[2]));
+    assert_eq!(tap.texts(), [&messages[0], &messages[2]]);
+}
+
+#[test]
+fn the_first_of_two_texts_stands_and_is_counted() {
+    let (first, forged) = (message(1, b"true text"), message(1, b"lies lies"));
+    let mut tap = Tap::new();
+    tap.see(syn(u32::MAX));
+    tap.see(data(0, &first[..first.len() - 4]));
+    tap.see(data(0, &forged));
+    let mut expected = first.clone();
+    let tail = first.len() - 4;
+    expected.0[tail..].copy_from_slice(&forged[tail..]);
+    assert_eq!(tap.texts(), [&expected]);
+    assert_eq!(tap.streams.counts().overlaps_differ, 1);
+    // The same among the bytes that wait ahead.
+    let mut tap = Tap::new();
+    tap.see(syn(u32::MAX));
+    tap.see(data(20, &first[20..]));
+    tap.see(data(0, &forged));
+    assert_eq!(tap.texts(), [&first]);
+    assert_eq!(tap.streams.counts().overlaps_differ, 1);
+}
+
+#[test]
+fn a_message_without_length_costs_itself_alone() {
+    let bad = b"NOTIFY sip:a SIP/2.0\r\nCall-ID: x\r\n\r\n".to_vec();
+    let (first, last) = (message(1, b""), message(2, b""));
+    let mut tap = Tap::new();
+    tap.see(data(0, &[first.as_slice(), &bad, &last].concat()));
+    assert_eq!(tap.texts(), [&first, &last]);
+    assert_eq!((tap.streams.counts().no_length, tap.streams.counts().resynchronised), (1, 1));
+    assert!(tap.gaps.is_empty());
+}
