@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tolltap::capture::{CaptureFiles, PcapWriter};
+use tolltap::capture::{CaptureFiles, PcapWriter, Position};
 use tolltap::charging::StopRecord;
 use tolltap::pipeline::{self, Receiver};
 use tolltap::probe::{Loss, Note, Options, Probe};
@@ -95,8 +95,10 @@ fn compile_pcap_loop(folder: &Path) -> Option<PathBuf> {
 /// What one run of a program took.
 #[derive(Clone, Copy, Default)]
 struct Run {
-    /// Until the last byte on its standard output.
-    output: Duration,
+    /// Until the last record had left the core, and until the last was acknowledged; as the closing summary says, from the
+    /// program's own start. For programs that say nothing: until the end.
+    emitted: Duration,
+    acknowledged: Duration,
     /// Until it had ended.
     wall: Duration,
     /// Processor time, its own and the kernel's for it.
@@ -132,7 +134,7 @@ impl Table {
         };
         let replay = || {
             let mut command = Command::new(TOLLTAP);
-            command.args(["replay", "--quiet", "--format", "json"]).arg(file);
+            command.args(["replay", "--format", "json"]).arg(file);
             command
         };
         let mut table = Self { measures: Vec::new() };
@@ -222,10 +224,11 @@ impl Table {
                 println!("{label:<68}{:>7.2}   {goal}", ours / theirs);
             }
         };
-        let acknowledged = self.median(EMBEDDED, |run| run.wall);
+        let acknowledged = self.median(EMBEDDED, |run| run.acknowledged);
         ratio("to the last acknowledgement / bare loop", acknowledged, bare, "at most 3, aim 2");
-        let emitted = self.median(REMOTE, |run| run.output);
-        ratio("to the last record written, Enabler in another process / bare loop", emitted, bare, "aim 1.5");
+        ratio("the same, printed to the last line / bare loop", self.median(EMBEDDED, |run| run.wall), bare, "");
+        let emitted = self.median(REMOTE, |run| run.emitted);
+        ratio("to the last record emitted, Enabler in another process / bare loop", emitted, bare, "aim 1.5");
         ratio("core alone / bare loop", self.median(CORE, |run| run.wall), bare, "");
         ratio("tshark / to the last acknowledgement", self.median(TSHARK, |run| run.wall), acknowledged, "at least 30");
         ratio("sngrep / to the last acknowledgement", self.median(SNGREP, |run| run.wall), acknowledged, "");
@@ -235,19 +238,31 @@ impl Table {
 fn time(command: &mut Command) -> io::Result<Run> {
     let before = children_processor_time();
     let start = Instant::now();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut output = child.stdout.take().expect("it is piped");
     let mut buffer = vec![0; 1 << 16];
-    let mut last = Duration::ZERO;
-    while output.read(&mut buffer)? > 0 {
-        last = start.elapsed();
-    }
+    while output.read(&mut buffer)? > 0 {}
     let status = child.wait()?;
     let wall = start.elapsed();
     if !status.success() {
         return Err(io::Error::other(format!("{command:?} ended with {status}")));
     }
-    Ok(Run { output: last, wall, processor: children_processor_time() - before })
+    let mut said = String::new();
+    child.stderr.take().expect("it is piped").read_to_string(&mut said)?;
+    let told = |what: &str| said.lines().find_map(|line| seconds_until(line, what));
+    Ok(Run {
+        emitted: told("until the last record").unwrap_or(wall),
+        acknowledged: told("until the last acknowledgement").unwrap_or(wall),
+        wall,
+        processor: children_processor_time() - before,
+    })
+}
+
+/// The time before `what` in the `time` line of a summary: `0.251 s until the last record, 0.283 s until …`.
+fn seconds_until(line: &str, what: &str) -> Option<Duration> {
+    let (before, _) = line.strip_prefix("time")?.split_once(what)?;
+    let number = before.trim_end().strip_suffix('s')?.split_whitespace().last()?;
+    number.parse().ok().map(Duration::from_secs_f64)
 }
 
 /// Runs a program and takes its highest resident memory, in KiB, too. The kernel forgets that when the process ends, so it
@@ -266,7 +281,8 @@ fn watch(command: &mut Command) -> io::Result<Option<(Run, Option<u64>)>> {
                 return Err(io::Error::other(format!("{command:?} ended with {status}")));
             }
             let wall = start.elapsed();
-            return Ok(Some((Run { output: wall, wall, processor: children_processor_time() - before }, peak)));
+            let processor = children_processor_time() - before;
+            return Ok(Some((Run { emitted: wall, acknowledged: wall, wall, processor }, peak)));
         }
         if start.elapsed() > PATIENCE {
             child.kill()?;
@@ -345,14 +361,16 @@ fn core_alone(file: &Path) {
             ControlFlow::Continue(())
         }
 
-        fn note(&mut self, _: Note) {}
+        fn note(&mut self, _: Note) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
 
-        fn progress(&mut self, _: &CaptureFiles, _: u64) {}
+        fn progress(&mut self, _: Position, _: u64) {}
     }
 
     let mut files = CaptureFiles::open(&[file.to_owned()]).expect("the capture was just written");
     let mut probe = Probe::new(Options::default());
     let mut dropped = Dropped(0);
-    let _ = pipeline::replay(&mut files, &mut probe, &mut dropped);
+    let _ = pipeline::replay(&mut files, &mut probe, &mut dropped).expect("a thread can be had");
     println!("{} records", dropped.0);
 }

@@ -3,6 +3,7 @@
 //! [`CaptureFiles`] reads capture files: pcap and pcapng, as they are or compressed with gzip or zstd, from disk or
 //! standard input, several merged by capture time. [`PcapWriter`] and [`PcapngWriter`] write them, for tests and benches.
 
+mod ahead;
 mod damage;
 mod error;
 mod file;

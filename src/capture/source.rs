@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    ahead::{Ahead, Block},
     damage::{Compression, Fault},
     error::CaptureError,
     gzip::{self, Gzip},
@@ -34,19 +35,24 @@ pub(super) struct Source {
     /// Length of a regular file when it was opened.
     length: Option<u64>,
     compression: Option<Compression>,
-    /// `None` when closed or parked.
+    /// `None` when closed or parked, or while a thread has it.
     stream: Option<Stream>,
+    /// Reads for us, once the file has proved to be longer than one buffer.
+    ahead: Option<Ahead>,
     buffer: Vec<u8>,
+    /// One that was used up, for the next block.
+    spare: Vec<u8>,
     start: usize,
     end: usize,
     offset: u64,
     /// The stream has said that nothing follows.
     ended: bool,
-    /// Stored bytes consumed when the stream was dropped.
+    /// Stored bytes consumed when there is no stream to ask.
     stored: u64,
 }
 
-enum Stream {
+/// The bytes of a capture in order, unpacked.
+pub(super) enum Stream {
     Plain(Raw),
     Gzip(Box<Gzip>),
     Zstd(Box<Zstd>),
@@ -94,7 +100,9 @@ impl Source {
             length: None,
             compression,
             stream: Some(stream),
+            ahead: None,
             buffer: Vec::new(),
+            spare: Vec::new(),
             start: 0,
             end: 0,
             offset: 0,
@@ -124,9 +132,8 @@ impl Source {
     /// Bytes consumed of the file as stored.
     pub(super) fn stored(&self) -> u64 {
         match &self.stream {
-            Some(Stream::Plain(_)) => self.offset,
-            Some(Stream::Gzip(gzip)) => gzip.raw().taken(),
-            Some(Stream::Zstd(zstd)) => zstd.raw().taken(),
+            _ if self.compression.is_none() => self.offset,
+            Some(stream) => stream.stored(),
             None => self.stored,
         }
     }
@@ -164,7 +171,40 @@ impl Source {
 
     #[cold]
     fn refill(&mut self, wanted: usize) -> Result<bool, Fault> {
-        let Some(stream) = &mut self.stream else { return Ok(false) };
+        self.read_ahead()?;
+        while self.end - self.start < wanted && !self.ended {
+            self.ended = match &mut self.ahead {
+                Some(ahead) => match ahead.next(core::mem::take(&mut self.spare))? {
+                    Some(block) => {
+                        let ended = block.start == block.end;
+                        self.stored = block.stored;
+                        self.append(block);
+                        ended
+                    }
+                    None => true,
+                },
+                None => self.read_on(wanted)? == 0,
+            };
+        }
+        Ok(self.end - self.start >= wanted)
+    }
+
+    /// Unpacking is worth a thread, once a file is longer than the buffer. Reading alone is not: bytes that another
+    /// processor has read cost as much to fetch from its cache as they cost to read.
+    fn read_ahead(&mut self) -> Result<(), Fault> {
+        if self.compression.is_some()
+            && !self.buffer.is_empty()
+            && let Some(stream) = self.stream.take()
+        {
+            self.stored = stream.stored();
+            self.ahead = Some(Ahead::start(stream).map_err(Fault::Read)?);
+        }
+        Ok(())
+    }
+
+    /// Reads once behind the bytes that are left, which move to the front of the buffer.
+    fn read_on(&mut self, wanted: usize) -> Result<usize, Fault> {
+        let Some(stream) = &mut self.stream else { return Ok(0) };
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -173,25 +213,39 @@ impl Source {
         if self.buffer.len() < wanted.max(BUFFER) {
             self.buffer.resize(wanted.next_power_of_two().max(BUFFER), 0);
         }
-        while self.end < wanted && !self.ended {
-            let count = stream.read(self.buffer.get_mut(self.end..).unwrap_or_default())?;
-            self.end += count;
-            self.ended = count == 0;
+        let count = stream.read(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+        self.end += count;
+        Ok(count)
+    }
+
+    /// Puts a block behind the bytes that are left: into the room in front of it where they fit, which spares copying it.
+    fn append(&mut self, mut block: Block) {
+        let left = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let room = block.start.checked_sub(left.len()).and_then(|start| block.bytes.get_mut(start..block.start));
+        if let Some(room) = room {
+            room.copy_from_slice(left);
+            (self.start, self.end) = (block.start - left.len(), block.end);
+            self.spare = core::mem::replace(&mut self.buffer, block.bytes);
+            return;
         }
-        Ok(self.end >= wanted)
+        self.buffer.truncate(self.end);
+        self.buffer.drain(..self.start);
+        self.buffer.extend_from_slice(block.bytes.get(block.start..block.end).unwrap_or_default());
+        (self.start, self.end) = (0, self.buffer.len());
+        self.spare = block.bytes;
     }
 
     /// Gives back the buffer and the file: nothing more is read from it.
     pub(super) fn close(&mut self) {
         self.stored = self.stored();
-        self.stream = None;
-        self.buffer = Vec::new();
+        (self.stream, self.ahead) = (None, None);
+        (self.buffer, self.spare) = (Vec::new(), Vec::new());
         (self.start, self.end) = (0, 0);
     }
 
     /// Closes a file that is read again later, so that a thousand files do not need a thousand descriptors and buffers.
     pub(super) fn park(&mut self) {
-        if self.reopens && self.stream.is_some() {
+        if self.reopens && !self.is_closed() {
             self.close();
         }
     }
@@ -217,7 +271,7 @@ impl Source {
 
     /// Whether the file is parked or closed.
     pub(super) fn is_closed(&self) -> bool {
-        self.stream.is_none()
+        self.stream.is_none() && self.ahead.is_none()
     }
 }
 
@@ -230,7 +284,16 @@ impl Stream {
         })
     }
 
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, Fault> {
+    /// Bytes taken of the file as stored.
+    pub(super) fn stored(&self) -> u64 {
+        match self {
+            Self::Plain(raw) => raw.taken(),
+            Self::Gzip(gzip) => gzip.raw().taken(),
+            Self::Zstd(zstd) => zstd.raw().taken(),
+        }
+    }
+
+    pub(super) fn read(&mut self, out: &mut [u8]) -> Result<usize, Fault> {
         match self {
             Self::Plain(raw) => raw.read(out),
             Self::Gzip(gzip) => gzip.read(out),

@@ -94,24 +94,42 @@ impl Contract {
         Self { messages, stop_record }
     }
 
-    /// Whether these bytes are a message of this type, whatever its fields say: every field is of its kind, and every text
-    /// is UTF-8. Fields of a later contract pass.
-    pub(super) fn check(&self, message: &Message, bytes: &[u8]) -> Result<(), Malformed> {
+    /// Shows each field of a record, once it is known to be what the contract says: every field is of its kind, and every
+    /// text is UTF-8, whatever it says. Fields of a later contract pass.
+    pub(super) fn read_record<'a>(
+        &self,
+        bytes: &'a [u8],
+        mut show: impl FnMut(u32, Value<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        let record = self.stop_record().ok_or(Malformed)?;
         for field in Fields::new(bytes) {
             let (number, value) = field?;
-            let Some(field) = message.field(number) else { continue };
-            match (&field.kind, value) {
-                (Kind::Text, Value::Bytes(text)) => _ = core::str::from_utf8(text).map_err(|_| Malformed)?,
-                (Kind::Flag | Kind::Number | Kind::Signed | Kind::Long | Kind::Enum(_), Value::Varint(_)) => {}
-                (Kind::Time | Kind::Duration, Value::Bytes(bytes)) => _ = Span::read(bytes)?,
-                (Kind::Message(place), Value::Bytes(bytes)) => {
-                    // The contract's messages do not contain themselves, so this ends however the bytes are nested.
-                    self.check(self.message(*place).ok_or(Malformed)?, bytes)?;
-                }
-                _ => return Err(Malformed),
-            }
+            self.check_field(record, number, value)?;
+            show(number, value)?;
         }
         Ok(())
+    }
+
+    fn check(&self, message: &Message, bytes: &[u8]) -> Result<(), Malformed> {
+        for field in Fields::new(bytes) {
+            let (number, value) = field?;
+            self.check_field(message, number, value)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn check_field(&self, message: &Message, number: u32, value: Value<'_>) -> Result<(), Malformed> {
+        let Some(field) = message.field(number) else { return Ok(()) };
+        match (&field.kind, value) {
+            // Most texts are ASCII, which is told a word at a time.
+            (Kind::Text, Value::Bytes(text)) if text.is_ascii() || core::str::from_utf8(text).is_ok() => Ok(()),
+            (Kind::Flag | Kind::Number | Kind::Signed | Kind::Long | Kind::Enum(_), Value::Varint(_)) => Ok(()),
+            (Kind::Time | Kind::Duration, Value::Bytes(bytes)) => Span::read(bytes).map(|_| ()),
+            // The contract's messages do not contain themselves, so this ends however the bytes are nested.
+            (Kind::Message(place), Value::Bytes(bytes)) => self.check(self.message(*place).ok_or(Malformed)?, bytes),
+            _ => Err(Malformed),
+        }
     }
 }
 

@@ -61,6 +61,12 @@ impl Delivery {
 
     /// Delivers until the outbox is drained or the patience is at its end.
     pub(super) async fn run(mut self) -> Result<(), Ch1Error> {
+        self.deliver().await?;
+        self.answered(|answers| answers.complete = Some(Instant::now().into_std()));
+        Ok(())
+    }
+
+    async fn deliver(&mut self) -> Result<(), Ch1Error> {
         let mut backoff = Backoff::new(&self.options);
         loop {
             let settled = self.outbox.counts().settled;

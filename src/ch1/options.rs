@@ -1,6 +1,7 @@
 //! How the client speaks to the Charging Enabler, and what came of it.
 
 use core::time::Duration;
+use std::time::Instant;
 
 use crate::outbox::Report;
 
@@ -59,6 +60,8 @@ pub struct Acknowledgements {
     pub unexpected: u64,
     /// Connections lost.
     pub disconnects: u64,
+    /// When everything was answered, after the outbox was closed.
+    pub complete: Option<Instant>,
     /// The rejected reports, the first [`Self::PARKED`] of them; the rest is only counted.
     pub parked: Vec<Parked>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use rusqlite::{CachedStatement, Connection, params};
 
 use crate::charging::RecordId;
@@ -26,7 +27,7 @@ pub(super) enum ListingError {
 /// both.
 pub(super) struct Listing {
     records: Vec<Listed>,
-    latest: HashMap<RecordId, usize>,
+    latest: HashMap<RecordId, usize, RandomState>,
     bytes: usize,
     /// Most bytes before the records go to disk.
     limit: usize,
@@ -48,7 +49,7 @@ impl Default for Listing {
 impl Listing {
     /// Goes to disk above this many bytes.
     pub(super) fn with_limit(limit: usize) -> Self {
-        Self { records: Vec::new(), latest: HashMap::new(), bytes: 0, limit, disk: None }
+        Self { records: Vec::new(), latest: HashMap::default(), bytes: 0, limit, disk: None }
     }
 
     pub(super) fn add(&mut self, record: &SealedRecord) -> Result<(), ListingError> {
@@ -69,7 +70,7 @@ impl Listing {
             for listed in self.records.drain(..) {
                 disk.insert(&listed.record)?;
             }
-            self.latest = HashMap::new();
+            self.latest = HashMap::default();
             self.disk = Some(disk);
         }
         Ok(())

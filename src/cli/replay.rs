@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use clap::Args;
 
@@ -14,7 +14,7 @@ use super::format::{Format, RecordWriter, WriteError, unless_broken_pipe};
 use super::listing::{Listing, ListingError};
 use super::options::{ChargingArgs, duration};
 use super::{Ending, complain};
-use crate::capture::{CaptureError, CaptureFiles};
+use crate::capture::{CaptureError, CaptureFiles, Position};
 use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions, wire};
 use crate::charging::{Options, StopRecord};
 use crate::enabler::{Enabler, EnablerError, Place};
@@ -86,6 +86,8 @@ enum ReplayError {
     Listing(#[from] ListingError),
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     #[error("the Charging Enabler rejected {count} records; the first: {reason}")]
     Rejected { count: u64, reason: String },
 }
@@ -109,6 +111,7 @@ pub fn run(args: &ReplayArgs, out: impl Write) -> Ending {
 }
 
 fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Ending, ReplayError> {
+    let start = Instant::now();
     let mut files = CaptureFiles::open(&args.files)?;
     let embedded = match &args.ch1.enabler {
         Some(_) => None,
@@ -139,13 +142,14 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
         progress: Progress::new(),
     };
     // A receiver that breaks off has said why, or the client will.
-    let _ = pipeline::replay(&mut files, &mut probe, &mut desk);
+    let _ = pipeline::replay(&mut files, &mut probe, &mut desk).map_err(ReplayError::Thread)?;
     let Desk { listing, fault, gaps, mut progress, .. } = desk;
     if let Some(fault) = fault {
         return Err(fault.into());
     }
     // Printing goes on while the last records are acknowledged.
     outbox.close();
+    let last_record = start.elapsed();
     // A bar among the records would be wiped away together with some of them.
     if io::stdout().is_terminal() {
         progress.finish();
@@ -173,6 +177,8 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
             unacknowledged,
             gaps,
             damaged_files: files.damages().len() as u64,
+            last_record,
+            last_acknowledgement: acknowledgements.complete.map(|complete| complete.duration_since(start)),
         };
         let apart = if io::stdout().is_terminal() { "\n" } else { "" };
         let _ = write!(io::stderr(), "{apart}{summary}");
@@ -270,11 +276,12 @@ impl Receiver for Desk<'_> {
         self.send(Report::Gap(gap))
     }
 
-    fn note(&mut self, note: Note) {
+    fn note(&mut self, note: Note) -> ControlFlow<()> {
         log::note(note);
+        ControlFlow::Continue(())
     }
 
-    fn progress(&mut self, files: &CaptureFiles, frames: u64) {
-        self.progress.update(files.position(), frames, self.records);
+    fn progress(&mut self, position: Position, frames: u64) {
+        self.progress.update(position, frames, self.records);
     }
 }

@@ -1,5 +1,6 @@
 //! Group commit: one thread owns the store and writes everything that waits in one transaction.
 
+use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
@@ -10,6 +11,11 @@ use super::store::{Arrival, Outcome, Store};
 
 /// Most reports in one transaction: enough to share one fsync among them, few enough to answer soon.
 const BATCH: usize = 2048;
+/// Reports in a transaction after which the next waits for company before it begins: more are on their way then, and a
+/// larger transaction costs each of them less.
+const BUSY: usize = 32;
+/// How long it waits, the delay of a group commit. A report that comes alone is stored at once.
+const COMPANY: Duration = Duration::from_millis(2);
 /// Most groups that wait for the thread; their number is also bounded by what the streams have under way.
 const WAITING: usize = 64;
 
@@ -54,7 +60,11 @@ impl Committer {
 fn run(mut store: Store, mut waiting: mpsc::Receiver<Group>, tally: &Tally) -> Store {
     let mut batch = Vec::new();
     let mut owners = Vec::new();
+    let mut busy = false;
     while let Some(first) = waiting.blocking_recv() {
+        if busy {
+            std::thread::sleep(COMPANY);
+        }
         let mut next = Some(first);
         while let Some(group) = next {
             owners.push((group.arrivals.len(), group.reply));
@@ -63,6 +73,7 @@ fn run(mut store: Store, mut waiting: mpsc::Receiver<Group>, tally: &Tally) -> S
         }
         let outcomes = store.commit(&batch).inspect_err(|error| tracing::error!(%error, "store failed")).ok();
         count(tally, outcomes.as_deref(), batch.len());
+        busy = batch.len() >= BUSY;
         let mut arrivals = batch.drain(..);
         let mut outcomes = outcomes.map(Vec::into_iter);
         for (count, reply) in owners.drain(..) {

@@ -9,15 +9,17 @@ use super::StoreError;
 /// `TAPC` in SQLite's header: a file with another id is somebody else's database.
 const APPLICATION_ID: i32 = 0x5441_5043;
 /// Grows with each change of the tables.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// One row for each record and occurrence, in its current revision; times in nanoseconds since 1970, `NULL` unknown.
-/// `start_time` is the answer, else the INVITE; `first_time` the INVITE, else the answer. Not unique in
-/// (`record_id`, `start_time`) by constraint: rule 4 is decided by the one writer, inside its transaction.
+/// `start_time` is the answer, else the INVITE; `first_time` the INVITE, else the answer. `occurrence` counts the sessions of
+/// one id from 0, in the order of their arrival: which of them a record is of is decided by the one writer, inside its
+/// transaction (rule 4).
 const TABLES: &str = "
 CREATE TABLE record (
     id            INTEGER PRIMARY KEY,
     record_id     BLOB    NOT NULL,
+    occurrence    INTEGER NOT NULL,
     revision      INTEGER NOT NULL,
     withdrawn     INTEGER NOT NULL,
     start_time    INTEGER,
@@ -29,9 +31,9 @@ CREATE TABLE record (
     call_id       TEXT    NOT NULL,
     caller        TEXT    NOT NULL,
     callee        TEXT    NOT NULL,
-    report        BLOB    NOT NULL
+    report        BLOB    NOT NULL,
+    UNIQUE (record_id, occurrence)
 );
-CREATE INDEX record_by_id ON record (record_id);
 CREATE TABLE gap (
     probe_id        TEXT    NOT NULL,
     origin_state_id INTEGER NOT NULL,

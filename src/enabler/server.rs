@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 
 use super::committer::{Committer, Group, Tally};
 use super::service::Service;
@@ -140,12 +140,17 @@ impl Drop for Enabler {
     }
 }
 
+/// Connections on which an answer does not wait for the probe's delayed acknowledgement of the one before it (40 ms).
+fn incoming(listener: std::net::TcpListener) -> std::io::Result<TcpIncoming> {
+    Ok(TcpIncoming::from(TcpListener::from_std(listener)?).with_nodelay(Some(true)))
+}
+
 async fn serve(
     listener: std::net::TcpListener,
     groups: mpsc::Sender<Group>,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), EnablerError> {
-    let listener = TcpListener::from_std(listener)?;
+    let incoming = incoming(listener)?;
     let service = ChargingEnablerServiceServer::new(Service { groups, stopping: stopping.clone() })
         .max_decoding_message_size(LARGEST_REPORT);
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -174,14 +179,29 @@ async fn serve(
         // A probe that vanished without a FIN would hold its stream for ever.
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
-        .tcp_nodelay(true)
         .add_service(service)
         .add_service(health_service)
         .add_optional_service(reflection)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped);
+        .serve_with_incoming_shutdown(incoming, stopped);
     // A client that neither reads nor leaves is cut off; what it was not told it will ask again.
     tokio::select! {
         served = serving => Ok(served?),
         () = overdue => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_stream::StreamExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_waits_for_no_acknowledgement() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let _probe = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = incoming(listener).unwrap().next().await.unwrap().unwrap();
+        assert!(accepted.nodelay().unwrap());
     }
 }

@@ -133,6 +133,20 @@ impl Store {
     }
 }
 
+/// What is stored under the id of a record.
+enum Found {
+    Session(Stored),
+    /// None of this session, but so many others with its id.
+    Others(i64),
+}
+
+/// Where a record is written to.
+#[derive(Clone, Copy)]
+enum To {
+    New { occurrence: i64 },
+    Over { row: i64 },
+}
+
 /// The statements of one transaction.
 struct Statements<'a> {
     find: CachedStatement<'a>,
@@ -148,9 +162,9 @@ impl<'a> Statements<'a> {
                 "SELECT id, revision, start_time, first_time, stop_time FROM record WHERE record_id = ?1 ORDER BY id",
             )?,
             insert: connection.prepare_cached(
-                "INSERT INTO record (record_id, revision, withdrawn, start_time, first_time, stop_time, trigger, \
-                 ended_by, terminated_by, call_id, caller, callee, report) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                "INSERT OR IGNORE INTO record (record_id, revision, withdrawn, start_time, first_time, stop_time, \
+                 trigger, ended_by, terminated_by, call_id, caller, callee, report, occurrence) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             )?,
             replace: connection.prepare_cached(
                 "UPDATE record SET revision = ?2, withdrawn = ?3, start_time = ?4, first_time = ?5, stop_time = ?6, \
@@ -166,19 +180,27 @@ impl<'a> Statements<'a> {
             Ok(digest) => digest,
             Err(invalid) => return Ok(Outcome::Rejected(invalid)),
         };
-        match self.same_session(&digest.key)? {
-            Some(stored) if stored.revision >= digest.key.revision => return Ok(Outcome::Duplicate),
-            stored => self.write(&digest, body, stored.map(|stored| stored.row))?,
+        // Nearly every record is the first of its id, and then there is nothing to look for.
+        if self.write(&digest, body, To::New { occurrence: 0 })? {
+            return Ok(Outcome::Accepted);
         }
+        let to = match self.same_session(&digest.key)? {
+            Found::Session(stored) if stored.revision >= digest.key.revision => return Ok(Outcome::Duplicate),
+            Found::Session(stored) => To::Over { row: stored.row },
+            Found::Others(others) => To::New { occurrence: others },
+        };
+        self.write(&digest, body, to)?;
         Ok(Outcome::Accepted)
     }
 
     /// The stored row of the session this record is of.
-    fn same_session(&mut self, key: &Key) -> rusqlite::Result<Option<Stored>> {
+    fn same_session(&mut self, key: &Key) -> rusqlite::Result<Found> {
         let start = start(key).map(Timestamp::nanos);
         let mut rows = self.find.query([&key.record_id.0[..]])?;
         let mut same = None;
+        let mut sessions = 0;
         while let Some(row) = rows.next()? {
+            sessions += 1;
             let stored = Stored {
                 row: row.get(0)?,
                 revision: row.get(1)?,
@@ -187,7 +209,7 @@ impl<'a> Statements<'a> {
                 stop: row.get(4)?,
             };
             if start.is_some() && stored.start == start {
-                return Ok(Some(stored));
+                return Ok(Found::Session(stored));
             }
             // The first sight of a session comes before its answer: a record that only got its answer in a later
             // revision must not pass for another session because the answer came after the BYE.
@@ -197,17 +219,17 @@ impl<'a> Statements<'a> {
                 same = Some(stored);
             }
         }
-        Ok(same)
+        Ok(same.map_or(Found::Others(sessions), Found::Session))
     }
 
-    /// Writes a new row, or over an old one.
-    fn write(&mut self, digest: &Digest<'_>, body: &[u8], over: Option<i64>) -> rusqlite::Result<()> {
+    /// Writes a row; false where a new one would take the place of another.
+    fn write(&mut self, digest: &Digest<'_>, body: &[u8], to: To) -> rusqlite::Result<bool> {
         let Digest { key, withdrawn, trigger, ended_by, terminated_by, call_id, caller, callee } = digest;
         let start = start(key).map(Timestamp::nanos);
         let first = first(key).map(Timestamp::nanos);
         let stop = key.stop.nanos();
         macro_rules! row {
-            ($key:expr) => {
+            ($key:expr $(, $occurrence:expr)?) => {
                 params![
                     $key,
                     key.revision,
@@ -222,14 +244,15 @@ impl<'a> Statements<'a> {
                     caller,
                     callee,
                     body
+                    $(, $occurrence)?
                 ]
             };
         }
-        match over {
-            Some(id) => self.replace.execute(row!(id))?,
-            None => self.insert.execute(row!(&key.record_id.0[..]))?,
+        let rows = match to {
+            To::Over { row } => self.replace.execute(row!(row))?,
+            To::New { occurrence } => self.insert.execute(row!(&key.record_id.0[..], occurrence))?,
         };
-        Ok(())
+        Ok(rows > 0)
     }
 
     fn gap(&mut self, probe: &v1::ProbeIdentity, sequence: u64, gap: &v1::GapNotice) -> rusqlite::Result<Outcome> {

@@ -236,5 +236,5 @@ fn says_clearly_what_is_wrong_with_a_file() {
 
     let later = directory.path().join("later");
     Store::open(&Place::File(later.clone())).unwrap().connection.execute_batch("PRAGMA user_version = 9").unwrap();
-    assert!(error(Store::open(&Place::File(later.clone()))).contains("format 9, this one reads 1"));
+    assert!(error(Store::open(&Place::File(later.clone()))).contains("format 9, this one reads 2"));
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
+
 use crate::charging::RecordId;
 use crate::outbox::Report;
 
@@ -55,7 +57,7 @@ pub struct Queue {
     limits: Limits,
     entries: BTreeMap<u64, Entry>,
     ready: BTreeSet<u64>,
-    lines: HashMap<RecordId, VecDeque<u64>>,
+    lines: HashMap<RecordId, VecDeque<u64>, RandomState>,
     deferred: Vec<u64>,
     counts: Counts,
 }

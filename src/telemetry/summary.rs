@@ -1,6 +1,7 @@
 //! The closing summary: what was read, what could not be, and what became of it.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::probe::Counts;
 
@@ -17,6 +18,9 @@ pub struct Summary {
     pub gaps: u64,
     /// Files that could not be read to their end.
     pub damaged_files: u64,
+    /// From the start until the last record had left the core, and until the last was acknowledged, if it was.
+    pub last_record: Duration,
+    pub last_acknowledgement: Option<Duration>,
 }
 
 /// A line of the summary: a label, a total, and its parts where they are not zero.
@@ -42,7 +46,11 @@ impl fmt::Display for Summary {
         for line in self.lines() {
             write!(f, "{line}")?;
         }
-        Ok(())
+        write!(f, "{:<18}{:>10.3} s  until the last record", "time", self.last_record.as_secs_f64())?;
+        if let Some(time) = self.last_acknowledgement {
+            write!(f, ", {:.3} s until the last acknowledgement", time.as_secs_f64())?;
+        }
+        writeln!(f)
     }
 }
 

@@ -52,6 +52,14 @@ fn csv_and_table_have_a_line_for_each_record() {
 }
 
 #[test]
+fn the_summary_says_how_long_it_took() {
+    let run = replay(&[pcap("im-fork-two-answers")], &JSON).success();
+    let time = run.stderr.lines().find(|line| line.starts_with("time ")).unwrap();
+    let seconds: Vec<f64> = time.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(matches!(seconds[..], [record, acknowledgement] if record <= acknowledgement), "{time}");
+}
+
+#[test]
 fn no_records_are_no_lines() {
     assert!(replay(&[pcap("failed-calls")], &JSON).success().stdout.is_empty());
     for format in ["csv", "table"] {

@@ -29,9 +29,9 @@ pub struct Digest<'a> {
 /// # Errors
 /// The first field that cannot be right.
 pub fn digest(body: &[u8]) -> Result<Digest<'_>, Invalid> {
-    let contract = Contract::get();
-    contract.stop_record().ok_or(Malformed).and_then(|record| contract.check(record, body)).map_err(|_| NO_RECORD)?;
-    Draft::read(body).map_err(|_| NO_RECORD)?.finish()
+    let mut draft = Draft::default();
+    Contract::get().read_record(body, |number, value| draft.take(number, value)).map_err(|_| NO_RECORD)?;
+    draft.finish()
 }
 
 /// Id and revision as sent, right or wrong, for the answer to a record; empty and 0 where there is none.
@@ -67,26 +67,23 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn read(body: &'a [u8]) -> Result<Self, Malformed> {
-        let mut draft = Self::default();
-        for field in Fields::new(body) {
-            match field? {
-                (1, Value::Bytes(id)) => draft.record_id = text(id)?,
-                (2, Value::Varint(revision)) => draft.revision = revision as u32,
-                (4, Value::Varint(withdrawn)) => draft.withdrawn = withdrawn != 0,
-                (6, Value::Bytes(call_id)) => draft.call_id = text(call_id)?,
-                (20, Value::Bytes(time)) => draft.invite = Some(Span::read(time)?),
-                (21, Value::Bytes(time)) => draft.answer = Some(Span::read(time)?),
-                (23, Value::Bytes(time)) => draft.stop = Some(Span::read(time)?),
-                (30, Value::Varint(code)) => draft.trigger = code as i32,
-                (31, Value::Varint(code)) => draft.ended_by = code as i32,
-                (32, Value::Varint(code)) => draft.terminated_by = code as i32,
-                (40 | 42, Value::Bytes(party)) => add_uri(&mut draft.caller, party)?,
-                (41 | 43 | 44, Value::Bytes(party)) => add_uri(&mut draft.callee, party)?,
-                _ => {}
-            }
+    fn take(&mut self, number: u32, value: Value<'a>) -> Result<(), Malformed> {
+        match (number, value) {
+            (1, Value::Bytes(id)) => self.record_id = text(id)?,
+            (2, Value::Varint(revision)) => self.revision = revision as u32,
+            (4, Value::Varint(withdrawn)) => self.withdrawn = withdrawn != 0,
+            (6, Value::Bytes(call_id)) => self.call_id = text(call_id)?,
+            (20, Value::Bytes(time)) => self.invite = Some(Span::read(time)?),
+            (21, Value::Bytes(time)) => self.answer = Some(Span::read(time)?),
+            (23, Value::Bytes(time)) => self.stop = Some(Span::read(time)?),
+            (30, Value::Varint(code)) => self.trigger = code as i32,
+            (31, Value::Varint(code)) => self.ended_by = code as i32,
+            (32, Value::Varint(code)) => self.terminated_by = code as i32,
+            (40 | 42, Value::Bytes(party)) => add_uri(&mut self.caller, party)?,
+            (41 | 43 | 44, Value::Bytes(party)) => add_uri(&mut self.callee, party)?,
+            _ => {}
         }
-        Ok(draft)
+        Ok(())
     }
 
     fn finish(self) -> Result<Digest<'a>, Invalid> {

@@ -5,7 +5,7 @@
 
 use core::fmt::{self, Write as _};
 
-use super::super::escape::escape;
+use super::super::escape::{escape, is_plain};
 use super::enums::{Coded, code};
 use crate::charging::{RecordId, Text};
 use crate::time::Timestamp;
@@ -79,10 +79,16 @@ impl Writer {
 
     /// A text that is there, even if it is empty.
     pub(super) fn some_text(&mut self, field: u8, text: &[u8]) {
+        if is_plain(text) {
+            return self.bytes_as_they_are(field, text);
+        }
+        self.bytes_as_they_are(field, escape(text).as_bytes());
+    }
+
+    fn bytes_as_they_are(&mut self, field: u8, bytes: &[u8]) {
         self.key(field, LENGTH_DELIMITED);
-        let text = escape(text);
-        self.varint(text.len() as u64);
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.varint(bytes.len() as u64);
+        self.bytes.extend_from_slice(bytes);
     }
 
     pub(super) fn optional_text(&mut self, field: u8, text: Option<&[u8]>) {
@@ -102,7 +108,7 @@ impl Writer {
     }
 
     pub(super) fn record_id(&mut self, field: u8, id: RecordId) {
-        self.some_text(field, &super::hex(id));
+        self.bytes_as_they_are(field, &super::hex(id));
     }
 
     /// A text that the probe makes itself.

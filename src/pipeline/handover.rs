@@ -1,0 +1,159 @@
+//! A bounded queue between two threads that wakes the taker for many things at a time.
+
+use core::ops::ControlFlow;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Most things that wait. At the bound who gives waits until half of them are taken: nothing is dropped.
+const ROOM: usize = 1024;
+/// Things for which the taker is woken at once; fewer wait for company.
+const TOGETHER: usize = 128;
+/// How long they wait: a wake costs more than a record does, and nobody misses two milliseconds.
+const COMPANY: Duration = Duration::from_millis(2);
+
+/// Hands things from one thread to another, in order.
+///
+/// Invariant: what was given is taken, or the taker has gone; `queue` never holds more than [`ROOM`].
+pub(super) struct Handover<T> {
+    shared: Mutex<Shared<T>>,
+    /// Signalled when there is something to take after there was nothing, or enough to take it at once.
+    filled: Condvar,
+    /// Signalled when there is room again, or nobody who would take.
+    roomy: Condvar,
+}
+
+struct Shared<T> {
+    queue: VecDeque<T>,
+    /// Nothing more will be given.
+    ended: bool,
+    /// Nobody takes any more.
+    gone: bool,
+}
+
+/// Tells the other side when this one has ended, however it did.
+pub(super) struct Side<'a, T> {
+    handover: &'a Handover<T>,
+    gives: bool,
+}
+
+impl<T> Handover<T> {
+    pub(super) fn new() -> Self {
+        let shared = Shared { queue: VecDeque::with_capacity(ROOM), ended: false, gone: false };
+        Self { shared: Mutex::new(shared), filled: Condvar::new(), roomy: Condvar::new() }
+    }
+
+    /// Held by the thread that gives, for as long as it may.
+    pub(super) fn giving(&self) -> Side<'_, T> {
+        Side { handover: self, gives: true }
+    }
+
+    /// Held by the thread that takes, for as long as it will.
+    pub(super) fn taking(&self) -> Side<'_, T> {
+        Side { handover: self, gives: false }
+    }
+
+    /// No code panics while it holds the lock; if some did, the queue would still be whole.
+    fn lock(&self) -> MutexGuard<'_, Shared<T>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives one thing, waiting for room. `Break` when nobody takes any more.
+    pub(super) fn give(&self, thing: T) -> ControlFlow<()> {
+        let mut shared = self.lock();
+        if shared.queue.len() >= ROOM {
+            let full = |shared: &mut Shared<T>| shared.queue.len() > ROOM / 2 && !shared.gone;
+            shared = self.roomy.wait_while(shared, full).unwrap_or_else(PoisonError::into_inner);
+        }
+        if shared.gone {
+            return ControlFlow::Break(());
+        }
+        shared.queue.push_back(thing);
+        let wake = matches!(shared.queue.len(), 1 | TOGETHER);
+        drop(shared);
+        if wake {
+            self.filled.notify_one();
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes all that waits, after waiting for something and a little for its company; `None` once nothing more comes.
+    pub(super) fn take(&self) -> Option<VecDeque<T>> {
+        let empty = |shared: &mut Shared<T>| shared.queue.is_empty() && !shared.ended;
+        let shared = self.filled.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
+        let few = |shared: &mut Shared<T>| shared.queue.len() < TOGETHER && !shared.ended;
+        let (mut shared, _) =
+            self.filled.wait_timeout_while(shared, COMPANY, few).unwrap_or_else(PoisonError::into_inner);
+        let taken = core::mem::replace(&mut shared.queue, VecDeque::with_capacity(ROOM));
+        drop(shared);
+        self.roomy.notify_one();
+        (!taken.is_empty()).then_some(taken)
+    }
+}
+
+impl<T> Drop for Side<'_, T> {
+    fn drop(&mut self) {
+        let mut shared = self.handover.lock();
+        if self.gives {
+            shared.ended = true;
+        } else {
+            shared.gone = true;
+        }
+        drop(shared);
+        self.handover.filled.notify_one();
+        self.handover.roomy.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn everything_arrives_in_order_past_the_bound() {
+        let handover = Handover::new();
+        let taken = thread::scope(|scope| {
+            let taker = scope.spawn(|| core::iter::from_fn(|| handover.take()).flatten().collect::<Vec<usize>>());
+            let giving = handover.giving();
+            for n in 0..ROOM * 5 + 3 {
+                assert!(handover.give(n).is_continue());
+            }
+            drop(giving);
+            taker.join().unwrap()
+        });
+        assert!(taken.into_iter().eq(0..ROOM * 5 + 3));
+    }
+
+    #[test]
+    fn one_thing_alone_does_not_wait_for_the_end() {
+        let handover = Handover::new();
+        thread::scope(|scope| {
+            let taker = scope.spawn(|| handover.take());
+            let _giving = handover.giving();
+            assert!(handover.give(7).is_continue());
+            assert_eq!(taker.join().unwrap(), Some(VecDeque::from([7])));
+        });
+    }
+
+    #[test]
+    fn who_waits_for_room_is_told_when_the_taker_has_gone() {
+        let handover = Handover::new();
+        let taking = handover.taking();
+        for n in 0..ROOM {
+            assert!(handover.give(n).is_continue());
+        }
+        thread::scope(|scope| {
+            let giver = scope.spawn(|| handover.give(ROOM));
+            drop(taking);
+            assert!(giver.join().unwrap().is_break());
+        });
+    }
+
+    #[test]
+    fn nothing_given_is_nothing_taken() {
+        let handover = Handover::<()>::new();
+        drop(handover.giving());
+        assert_eq!(handover.take(), None);
+    }
+}
