@@ -147,9 +147,9 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
     if let Some(fault) = fault {
         return Err(fault.into());
     }
+    let last_record = start.elapsed();
     // Printing goes on while the last records are acknowledged.
     outbox.close();
-    let last_record = start.elapsed();
     // A bar among the records would be wiped away together with some of them.
     if io::stdout().is_terminal() {
         progress.finish();

@@ -74,7 +74,7 @@ fn temporary() -> rusqlite::Result<Connection> {
     // An empty name is a private database on disk, which is written only when the cache is full.
     let connection = Connection::open("")?;
     connection.execute_batch(
-        "PRAGMA page_size = 16384; PRAGMA cache_size = -65536; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;",
+        "PRAGMA page_size = 16384; PRAGMA cache_size = -8192; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;",
     )?;
     connection.execute_batch(TABLES)?;
     Ok(connection)

@@ -42,20 +42,19 @@ impl Tap {
     #[inline]
     pub(crate) fn frame(&mut self, time: Timestamp, now: Timestamp, frame: &Frame<'_>, sink: &mut impl Sink) {
         let Self { peeler, streams, sip } = self;
-        let plain = peeler.peel_plain(now, frame);
-        // Media, before anything is made of its addresses.
-        if let Some(plain) = &plain
-            && let Transport::Udp(payload) = plain.transport
-            && !framing::is_start(payload)
-        {
-            return count_other(sip, plain.ports, payload);
-        }
-        let peeled = match plain {
-            Some(plain) => Peeled::Segment(plain.segment()),
-            None => peeler.descend(now, frame),
+        let Some(plain) = peeler.peel_plain(now, frame) else {
+            if let Peeled::Segment(segment) = peeler.descend(now, frame) {
+                carry(streams, sip, (time, now), frame, &segment, sink);
+            }
+            return;
         };
-        if let Peeled::Segment(segment) = peeled {
-            carry(streams, sip, (time, now), frame, &segment, sink);
+        match plain.transport {
+            Transport::Udp(payload) if framing::is_start(payload) => {
+                read_datagram(sip, time, frame, &plain.segment(), payload, sink);
+            }
+            // Media, before anything is made of its addresses.
+            Transport::Udp(payload) => count_other(sip, plain.ports, payload),
+            _ => carry(streams, sip, (time, now), frame, &plain.segment(), sink),
         }
     }
 
@@ -99,9 +98,7 @@ fn carry(
     let hop = &segment.hop;
     match segment.transport {
         Transport::Udp(payload) if framing::is_start(payload) => {
-            let carriage = if segment.cut { Carriage::CutDatagram } else { Carriage::Datagram };
-            let place = Place { frame, hop: *hop, carrier: Carrier::Udp, time };
-            read(sip, &place, payload, carriage, sink);
+            read_datagram(sip, time, frame, segment, payload, sink);
         }
         Transport::Udp(payload) => count_other(sip, (hop.source.port, hop.destination.port), payload),
         Transport::Tcp(tcp) => {
@@ -111,6 +108,20 @@ fn carry(
             streams.sctp(now, time, hop, chunks, &mut |delivery| deliver(sip, frame, delivery, sink));
         }
     }
+}
+
+/// Reads a datagram that begins with a start line.
+#[inline(never)]
+fn read_datagram(
+    sip: &mut SipCounts,
+    time: Timestamp,
+    frame: &Frame<'_>,
+    segment: &Segment<'_>,
+    payload: &[u8],
+    sink: &mut impl Sink,
+) {
+    let carriage = if segment.cut { Carriage::CutDatagram } else { Carriage::Datagram };
+    read(sip, &Place { frame, hop: segment.hop, carrier: Carrier::Udp, time }, payload, carriage, sink);
 }
 
 /// Where and when a message was seen.

@@ -179,7 +179,19 @@ pub(super) const fn is_space(byte: u8) -> bool {
 
 /// Without the white space and folds around it.
 #[inline]
-pub(super) const fn trim(mut bytes: &[u8]) -> &[u8] {
+pub(super) const fn trim(bytes: &[u8]) -> &[u8] {
+    // What nearly every value is: a blank after the colon, and none at its end.
+    let rest = match bytes {
+        [b' ', rest @ ..] => rest,
+        _ => bytes,
+    };
+    match rest {
+        [first, .., last] if *first > b' ' && *last > b' ' => rest,
+        _ => trim_slowly(bytes),
+    }
+}
+
+const fn trim_slowly(mut bytes: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = bytes {
         if !is_space(*first) {
             break;

@@ -10,6 +10,7 @@ pub(super) mod fields;
 mod read;
 mod writer;
 
+use bytes::Bytes;
 use prost_types as well_known;
 
 use super::v1;
@@ -47,7 +48,8 @@ pub fn seal(record: &StopRecord) -> SealedRecord {
         revision: record.revision,
         answer: record.times.answer,
         stop: record.times.stop,
-        body: encode(record).into(),
+        // Kept for long, and so without the room that it was written into.
+        body: Bytes::copy_from_slice(&encode(record)),
     }
 }
 
