@@ -2,7 +2,8 @@
 //!
 //! It is read at several counts: tables that double are at their worst just after it, and one count could be a lucky one.
 //! Frames go to the core as they are made and are not kept. The traffic is made once before without the core, so that what
-//! making it needs is resident before the first reading. Each profile has a process of its own.
+//! making it needs is resident before the first reading. Each profile has a process of its own, and the allocator that the
+//! command has.
 
 mod traffic;
 
@@ -13,6 +14,9 @@ use tolltap::packet::{Frame, InterfaceId, LinkType};
 use tolltap::probe::{Input, Options, Output, Probe};
 
 use traffic::{Profile, Traffic};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const SESSIONS: u64 = 500_000;
 /// Sessions and attempts at which memory is read: lists double past 262,144, the index by Call-ID past 458,752.

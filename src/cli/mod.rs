@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod desk;
 pub mod enabler;
 pub mod format;
 mod instant;

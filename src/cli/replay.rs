@@ -1,7 +1,6 @@
 //! `tolltap replay`: records from capture files.
 
 use core::net::{Ipv4Addr, SocketAddr};
-use core::ops::ControlFlow;
 use core::time::Duration;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -10,18 +9,19 @@ use std::time::{Instant, SystemTime};
 
 use clap::Args;
 
+use super::desk::Desk;
 use super::format::{Format, RecordWriter, WriteError, unless_broken_pipe};
 use super::listing::{Listing, ListingError};
 use super::options::{ChargingArgs, duration};
 use super::{Ending, complain};
-use crate::capture::{CaptureError, CaptureFiles, Position};
-use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions, wire};
-use crate::charging::{Options, StopRecord};
+use crate::capture::{CaptureError, CaptureFiles};
+use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
+use crate::charging::Options;
 use crate::enabler::{Enabler, EnablerError, Place};
-use crate::outbox::{Gap, GapCause, Limits, Outbox, Refused, Report};
-use crate::pipeline::{self, Receiver};
-use crate::probe::{Loss, Note, Probe};
-use crate::telemetry::{Progress, Summary, log};
+use crate::outbox::{Limits, Outbox};
+use crate::pipeline;
+use crate::probe::Probe;
+use crate::telemetry::Summary;
 
 /// Records from capture files: reads pcap and pcapng (also gzip and zstd of them), in the order of their capture times,
 /// and has every record acknowledged by a Charging Enabler
@@ -133,14 +133,7 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
     let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;
 
     let mut probe = Probe::new(charging);
-    let mut desk = Desk {
-        outbox: &outbox,
-        listing: Listing::default(),
-        fault: None,
-        records: 0,
-        gaps: 0,
-        progress: Progress::new(),
-    };
+    let mut desk = Desk::new(&outbox);
     // A receiver that breaks off has said why, or the client will.
     let _ = pipeline::replay(&mut files, &mut probe, &mut desk).map_err(ReplayError::Thread)?;
     let Desk { listing, fault, gaps, mut progress, .. } = desk;
@@ -226,62 +219,4 @@ fn rejected(acknowledgements: &Acknowledgements) -> Result<(), ReplayError> {
 fn embedded(store: Option<PathBuf>) -> Result<Enabler, EnablerError> {
     let place = store.map_or(Place::Temporary, Place::File);
     Enabler::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &place)
-}
-
-/// Takes records from the core: one copy goes to the outbox, one waits to be printed.
-struct Desk<'a> {
-    outbox: &'a Outbox,
-    listing: Listing,
-    fault: Option<ListingError>,
-    records: u64,
-    gaps: u64,
-    progress: Progress,
-}
-
-impl Desk<'_> {
-    /// Waits while the outbox is full: a replay can, and so never drops. It is closed only once the client gave up.
-    fn send(&self, report: Report) -> ControlFlow<()> {
-        let sent = match self.outbox.try_push(report) {
-            Err(Refused::Full(report)) => {
-                tracing::info!("reading waits: as many records as may wait are without an answer");
-                self.outbox.push(report)
-            }
-            sent => sent,
-        };
-        if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    }
-}
-
-impl Receiver for Desk<'_> {
-    fn record(&mut self, record: Box<StopRecord>) -> ControlFlow<()> {
-        let record = wire::seal(&record);
-        self.records += 1;
-        if let Err(fault) = self.listing.add(&record) {
-            self.fault = Some(fault);
-            return ControlFlow::Break(());
-        }
-        self.send(Report::Record(record))
-    }
-
-    fn loss(&mut self, loss: Loss) -> ControlFlow<()> {
-        self.gaps += 1;
-        let gap = Gap {
-            // A number, not a name: the name of a file must not reach the Enabler.
-            interface: loss.interface.0.to_string(),
-            from: loss.from,
-            to: loss.to,
-            count: loss.count,
-            cause: GapCause::FramesLost,
-        };
-        self.send(Report::Gap(gap))
-    }
-
-    fn note(&mut self, note: Note) -> ControlFlow<()> {
-        log::note(note);
-        ControlFlow::Continue(())
-    }
-
-    fn progress(&mut self, position: Position, frames: u64) {
-        self.progress.update(position, frames, self.records);
-    }
 }

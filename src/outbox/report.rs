@@ -40,12 +40,12 @@ impl fmt::Debug for SealedRecord {
 /// A span of time in which records may be missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// Interface or source that lost something; a name of the operator's, not of a file.
+    /// Interface or source that lost something; a name of the operator's, not of a file. Empty where it was the probe itself.
     pub interface: String,
     /// Capture time of the last frame before the gap, and of the first after it.
     pub from: Timestamp,
     pub to: Timestamp,
-    /// How many were lost; what is counted depends on the cause.
+    /// How many were lost; what is counted depends on the cause, and 0 where nobody can know.
     pub count: u64,
     pub cause: GapCause,
 }

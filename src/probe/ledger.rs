@@ -2,7 +2,7 @@
 
 use super::sighting::{Sighting, Sink};
 use crate::charging::{ImServer, Options, StopRecord};
-use crate::session::{Change, Lost, NotRestored, SessionCounts, Sessions};
+use crate::session::{Change, Dropped, Lost, NotRestored, SessionCounts, Sessions};
 use crate::time::Timestamp;
 
 /// Takes sightings in the order of (time, source, ordinal) within the reorder window, and gives records.
@@ -52,8 +52,8 @@ impl Ledger {
         self.sessions.counts()
     }
 
-    pub(crate) fn evicted_sessions(&self) -> u64 {
-        self.sessions.evicted_sessions()
+    pub(crate) fn take_dropped(&mut self) -> Option<Dropped> {
+        self.sessions.take_dropped()
     }
 
     pub(crate) fn dialogs(&self) -> usize {

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use crate::charging::StopRecord;
 use crate::packet::InterfaceId;
-use crate::session::{Change, NotRestored};
+use crate::session::{Change, Dropped, NotRestored};
 use crate::time::Timestamp;
 
 /// One output.
@@ -28,7 +28,7 @@ pub enum Note {
     /// What a probe before this one kept could not be taken back.
     NotRestored(NotRestored),
     /// Open sessions were dropped at the bound of the table.
-    SessionsEvicted { total: u64 },
+    SessionsDropped(Dropped),
     /// Up to the end of the input an IM Server was seen with other ports than the operator's alone: nothing was charged
     /// there.
     ServerOnOtherPorts { address: IpAddr, port: u16 },

@@ -42,7 +42,6 @@ pub struct Probe {
     counts: Counts,
     /// What the tap and the ledger had dropped when it was last looked at.
     evicted: u64,
-    evicted_sessions: u64,
 }
 
 impl Probe {
@@ -56,7 +55,6 @@ impl Probe {
             notes: VecDeque::new(),
             counts: Counts::default(),
             evicted: 0,
-            evicted_sessions: 0,
         }
     }
 
@@ -90,7 +88,7 @@ impl Probe {
                 }
             }
         }
-        self.note_evictions();
+        self.note_dropped();
     }
 
     /// The next output, if there is one.
@@ -161,11 +159,9 @@ impl Probe {
         self.notes.push_back(note);
     }
 
-    fn note_evictions(&mut self) {
-        let total = self.ledger.evicted_sessions();
-        if total != self.evicted_sessions {
-            self.evicted_sessions = total;
-            self.note(Note::SessionsEvicted { total });
+    fn note_dropped(&mut self) {
+        if let Some(dropped) = self.ledger.take_dropped() {
+            self.note(Note::SessionsDropped(dropped));
         }
     }
 }

@@ -24,4 +24,4 @@ mod timer;
 pub use counts::SessionCounts;
 pub use image::{Change, NotRestored};
 pub use losses::Lost;
-pub use sessions::Sessions;
+pub use sessions::{Dropped, Sessions};

@@ -29,6 +29,8 @@ pub struct Sessions {
     pub(super) packer: Packer,
     pub(super) counts: SessionCounts,
     pub(super) evicted: Vec<(Place, Dialog)>,
+    /// Open sessions that went at the bound, and that nobody has asked about yet.
+    dropped: Option<Dropped>,
     /// Legs by their keys; only where legs are merged.
     pub(super) legs: Option<Legs>,
     /// Dialogs changed by the input at hand, and what came of that; only where changes are wanted.
@@ -40,6 +42,15 @@ pub struct Sessions {
     pub(super) losses: Losses,
     pub(super) records: VecDeque<Box<StopRecord>>,
     now: Timestamp,
+}
+
+/// Open sessions that were dropped at the bound of the table: no record of them will come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// When the first of them began, and the last was dropped.
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub count: u64,
 }
 
 impl Sessions {
@@ -54,6 +65,7 @@ impl Sessions {
             packer: Packer::default(),
             counts: SessionCounts::default(),
             evicted: Vec::new(),
+            dropped: None,
             touched: Vec::new(),
             changes: VecDeque::new(),
             repacked: 0,
@@ -70,10 +82,9 @@ impl Sessions {
         self.counts
     }
 
-    /// Open sessions that were dropped at the table's bound so far.
-    #[must_use]
-    pub fn evicted_sessions(&self) -> u64 {
-        self.counts.evicted_sessions
+    /// Open sessions that were dropped at the table's bound since this was last asked.
+    pub fn take_dropped(&mut self) -> Option<Dropped> {
+        self.dropped.take()
     }
 
     /// How many dialogs and attempts are in the table.
@@ -223,7 +234,10 @@ impl Sessions {
             let told = dialog.ending.as_ref().is_some_and(|ending| ending.told.is_some());
             if dialog.is_confirmed() && !told {
                 self.counts.evicted_sessions += 1;
-                self.losses.note(Lost::State, dialog.start(), self.now.max(dialog.last_message), 1);
+                let (from, to) = (dialog.start(), self.now.max(dialog.last_message));
+                self.losses.note(Lost::State, from, to, 1);
+                let dropped = self.dropped.get_or_insert(Dropped { from, to, count: 0 });
+                *dropped = Dropped { from: dropped.from.min(from), to: dropped.to.max(to), count: dropped.count + 1 };
             }
         }
     }

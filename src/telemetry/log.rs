@@ -7,6 +7,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
 use crate::probe::Note;
+use crate::session::Dropped;
 
 /// How much is logged, and in which form.
 #[derive(Args, Clone, Copy, Debug)]
@@ -55,8 +56,8 @@ pub fn note(note: Note) {
             tracing::info!(interface = interface.0, %from, %to, "nothing was captured for a while");
         }
         Note::NotRestored(reason) => tracing::warn!(%reason, "a session was not restored"),
-        Note::SessionsEvicted { total } => {
-            tracing::warn!(total, "open sessions were dropped: the table is full");
+        Note::SessionsDropped(Dropped { from, to, count }) => {
+            tracing::warn!(count, %from, %to, "open sessions were dropped: the table is full");
         }
         Note::ServerOnOtherPorts { address, port } => tracing::warn!(
             %address,

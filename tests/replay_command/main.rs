@@ -9,6 +9,7 @@ mod common;
 mod command_line;
 mod damaged_input;
 mod delivery;
+mod gaps;
 mod names;
 mod output;
 mod same_bytes;

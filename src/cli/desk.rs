@@ -1,0 +1,90 @@
+//! Where the records of a replay are received.
+
+use core::ops::ControlFlow;
+
+use super::listing::{Listing, ListingError};
+use crate::capture::Position;
+use crate::ch1::wire;
+use crate::charging::StopRecord;
+use crate::outbox::{Gap, GapCause, Outbox, Refused, Report};
+use crate::packet::InterfaceId;
+use crate::pipeline::Receiver;
+use crate::probe::{Loss, Note};
+use crate::session::Dropped;
+use crate::telemetry::{Progress, log};
+
+/// Takes records from the core: one copy goes to the outbox, one waits to be printed. What may have cost records goes to the
+/// outbox too, as a gap.
+pub(super) struct Desk<'a> {
+    outbox: &'a Outbox,
+    pub(super) listing: Listing,
+    /// Why the records could not be kept.
+    pub(super) fault: Option<ListingError>,
+    records: u64,
+    pub(super) gaps: u64,
+    pub(super) progress: Progress,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(outbox: &'a Outbox) -> Self {
+        Self { outbox, listing: Listing::default(), fault: None, records: 0, gaps: 0, progress: Progress::new() }
+    }
+
+    /// Waits while the outbox is full: a replay can, and so never drops. It is closed only once the client gave up.
+    fn send(&self, report: Report) -> ControlFlow<()> {
+        let sent = match self.outbox.try_push(report) {
+            Err(Refused::Full(report)) => {
+                tracing::info!("reading waits: as many records as may wait are without an answer");
+                self.outbox.push(report)
+            }
+            sent => sent,
+        };
+        if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn send_gap(&mut self, gap: Gap) -> ControlFlow<()> {
+        self.gaps += 1;
+        self.send(Report::Gap(gap))
+    }
+}
+
+impl Receiver for Desk<'_> {
+    fn record(&mut self, record: Box<StopRecord>) -> ControlFlow<()> {
+        let record = wire::seal(&record);
+        self.records += 1;
+        if let Err(fault) = self.listing.add(&record) {
+            self.fault = Some(fault);
+            return ControlFlow::Break(());
+        }
+        self.send(Report::Record(record))
+    }
+
+    fn loss(&mut self, loss: Loss) -> ControlFlow<()> {
+        let Loss { interface, from, to, count } = loss;
+        self.send_gap(Gap { interface: name(interface), from, to, count, cause: GapCause::FramesLost })
+    }
+
+    fn note(&mut self, note: Note) -> ControlFlow<()> {
+        log::note(note);
+        match note {
+            Note::ClockGap { interface, from, to } => {
+                self.send_gap(Gap { interface: name(interface), from, to, count: 0, cause: GapCause::NotObserved })
+            }
+            Note::SessionsDropped(Dropped { from, to, count }) => {
+                self.send_gap(Gap { interface: String::new(), from, to, count, cause: GapCause::SessionsDropped })
+            }
+            Note::ClockSteppedBack { .. } | Note::NotRestored(_) | Note::ServerOnOtherPorts { .. } => {
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn progress(&mut self, position: Position, frames: u64) {
+        self.progress.update(position, frames, self.records);
+    }
+}
+
+/// A number, not a name: the name of a file must not reach the Enabler.
+fn name(interface: InterfaceId) -> String {
+    interface.0.to_string()
+}
