@@ -19,7 +19,7 @@ pub enum Fact {
     FirstTag,
     /// Tag of the other side; a dialog without this field is an attempt.
     SecondTag,
-    /// Hop and branch of an INVITE, as two 32-bit hashes; kept until the dialog is confirmed.
+    /// Hop and branch of an INVITE, as two 32-bit hashes; kept, since another branch of a fork may be answered much later.
     InviteHop,
     From,
     To,

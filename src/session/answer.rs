@@ -3,7 +3,7 @@
 use super::crossed::Crossed;
 use super::dialog::{Marks, Number, Place, Side};
 use super::sessions::Sessions;
-use crate::charging::{Confirmation, Fact, gather_answer};
+use crate::charging::{Confirmation, gather_answer};
 
 impl Sessions {
     /// A response to an INVITE, initial or inside the dialog.
@@ -125,7 +125,7 @@ impl Sessions {
                 let answers = dialog.marks.has(Marks::OFFER) || !dialog.marks.has(Marks::INVITE);
                 let sdp = message.sdp().filter(|_| answers);
                 let packer = self.packer.clear();
-                packer.copy(&dialog.block, |fact| fact != Fact::InviteHop && !(sdp.is_some() && fact.is_of_media()));
+                packer.copy(&dialog.block, |fact| !(sdp.is_some() && fact.is_of_media()));
                 let header = self.options.correlation_header.as_deref();
                 let gathered = gather_answer(packer, message, sdp, header);
                 self.repacked += packer.repack(&mut dialog.block);

@@ -77,25 +77,25 @@ impl Sessions {
         let packer = self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::FirstTag);
         packer.push(Fact::SecondTag, callee);
         if dialog.is_attempt() {
-            packer.copy(&dialog.block, |fact| fact > Fact::InviteHop);
+            packer.copy(&dialog.block, |fact| fact >= Fact::InviteHop);
             self.repacked += packer.repack(&mut dialog.block);
             return place;
         }
-        self.further_branch(place, at, false)
+        self.further_branch(place, at)
     }
 
     /// A dialog beside an attempt that may still be answered elsewhere.
     pub(super) fn early_branch(&mut self, place: Place, at: &Crossed<'_>, callee: &[u8]) -> Place {
         let Some(dialog) = self.table.get(place) else { return place };
         self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::FirstTag).push(Fact::SecondTag, callee);
-        self.further_branch(place, at, true)
+        self.further_branch(place, at)
     }
 
     /// Adds a dialog with the INVITE of another; the packer holds its key.
-    fn further_branch(&mut self, place: Place, at: &Crossed<'_>, early: bool) -> Place {
+    fn further_branch(&mut self, place: Place, at: &Crossed<'_>) -> Place {
         let mut branch = self.dialog_for(at);
         let Some(dialog) = self.table.get_mut(place) else { return place };
-        self.packer.copy(&dialog.block, |fact| is_of_invite(fact) && (early || fact != Fact::InviteHop));
+        self.packer.copy(&dialog.block, is_of_invite);
         branch.block = self.packer.pack();
         branch.invite = dialog.invite;
         branch.invite_vias = dialog.invite_vias;
