@@ -6,6 +6,7 @@ use foldhash::fast::FixedState;
 
 use super::crossed::Crossed;
 use super::dialog::{Marks, Number, Place, Side};
+use super::legs::ack_crossed;
 use super::sessions::Sessions;
 use crate::charging::{Confirmation, Fact};
 
@@ -27,6 +28,7 @@ impl Sessions {
             let has_invite = dialog.marks.has(Marks::INVITE);
             if of_initial && dialog.caller_known() {
                 dialog.ack.at(at.time);
+                ack_crossed(dialog, at.crossing);
             }
             let failed = dialog.marks.has(Marks::FAILED);
             if dialog.is_confirmed() || confirms || !has_invite && !failed {
@@ -53,6 +55,7 @@ impl Sessions {
                 }
                 if dialog.invite_cseq == Some(Number::of(message)) {
                     dialog.ack.at(at.time);
+                    ack_crossed(dialog, at.crossing);
                 }
                 dialog.heard(Side::First, at.time);
                 dialog.last_good = dialog.last_good.max(at.time);
@@ -81,6 +84,7 @@ impl Sessions {
             dialog.marks.set(Marks::CALLER_KNOWN);
             dialog.invite_cseq = Some(Number::of(message));
             dialog.ack.at(at.time);
+            ack_crossed(dialog, at.crossing);
         }
         // Without a To-tag it may be that of a failure, of which a peer after RFC 2543 leaves no other trace.
         if !message.to_tag().is_empty() {

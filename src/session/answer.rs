@@ -2,6 +2,7 @@
 
 use super::crossed::Crossed;
 use super::dialog::{Marks, Number, Place, Side};
+use super::legs::answer_crossed;
 use super::sessions::Sessions;
 use crate::charging::{Confirmation, gather_answer};
 
@@ -120,6 +121,7 @@ impl Sessions {
         if initial {
             let first_sight = !dialog.answer.is_some();
             dialog.answer.at(at.time);
+            answer_crossed(dialog, at.crossing);
             if first_sight {
                 // With an offer in the INVITE the 2xx answers it; without, the 2xx is the offer and the ACK the answer.
                 let answers = dialog.marks.has(Marks::OFFER) || !dialog.marks.has(Marks::INVITE);

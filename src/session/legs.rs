@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::dialog::{Dialog, Marks, Place};
 use super::table::Table;
-use crate::charging::Fact;
+use crate::charging::{Crossing, Fact};
 
 /// Keys that legs may share, strongest first.
 const KEYS: [Fact; 4] = [Fact::Icid, Fact::SessionId, Fact::ContributionId, Fact::Configured];
@@ -85,12 +85,37 @@ impl Legs {
     }
 }
 
-/// Which way the INVITE of a leg crossed the server; nothing where the same dialog did both, which is a proxy's.
+/// Which way a leg crossed the server; nothing where the same dialog did both, which is a proxy's.
+///
+/// Its own 2xx and ACK tell, wherever one was seen: the INVITE may have been lost, and where a B2BUA keeps Call-ID and
+/// From-tag it is the same one on both sides.
 pub(super) fn direction(dialog: &Dialog) -> Option<Marks> {
-    match (dialog.marks.has(Marks::LEG_IN), dialog.marks.has(Marks::LEG_OUT)) {
+    let way = |one, other| match (dialog.marks.has(one), dialog.marks.has(other)) {
+        (false, false) => None,
+        (into, out) => Some((into, out)),
+    };
+    match way(Marks::OWN_WAY_IN, Marks::OWN_WAY_OUT).or_else(|| way(Marks::LEG_IN, Marks::LEG_OUT))? {
         (true, false) => Some(Marks::LEG_IN),
         (false, true) => Some(Marks::LEG_OUT),
         _ => None,
+    }
+}
+
+/// Notes which way the 2xx of a leg crossed the server: against its INVITE.
+pub(super) fn answer_crossed(dialog: &mut Dialog, crossing: Crossing) {
+    match crossing {
+        Crossing::Entering => dialog.marks.set(Marks::OWN_WAY_OUT),
+        Crossing::Leaving => dialog.marks.set(Marks::OWN_WAY_IN),
+        Crossing::Neither => {}
+    }
+}
+
+/// Notes which way the ACK of a leg crossed the server: as its INVITE did.
+pub(super) fn ack_crossed(dialog: &mut Dialog, crossing: Crossing) {
+    match crossing {
+        Crossing::Entering => dialog.marks.set(Marks::OWN_WAY_IN),
+        Crossing::Leaving => dialog.marks.set(Marks::OWN_WAY_OUT),
+        Crossing::Neither => {}
     }
 }
 
