@@ -149,6 +149,15 @@ impl Sessions {
         let cseq = Number::of(at.message);
         if let Some((place, inviter)) = self.find(at)
             && let Some(dialog) = self.table.get_mut(place)
+            && dialog.is_refuted(inviter, cseq)
+        {
+            // The caller is known now: below, this is the failure of its INVITE.
+            dialog.set_caller(inviter, &mut self.packer);
+            dialog.invite_cseq = Some(cseq);
+            dialog.confirmed_by = Confirmation::None;
+        }
+        if let Some((place, inviter)) = self.find(at)
+            && let Some(dialog) = self.table.get_mut(place)
             && (dialog.is_confirmed() && !(inviter == Side::First && dialog.invite_cseq == Some(cseq))
                 || dialog.caller_known() && inviter == Side::Second)
         {

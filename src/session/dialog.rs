@@ -106,6 +106,8 @@ impl Marks {
     pub(crate) const LEG_OUT: Self = Self(1 << 16);
     /// A record of the other leg has listed this one (rule 17).
     pub(crate) const MERGED: Self = Self(1 << 17);
+    /// An INVITE inside the dialog was seen.
+    pub(crate) const RE_INVITE: Self = Self(1 << 26);
     /// Its own 2xx, or the ACK of it, shows that it leads into (out of) the IM Server.
     pub(crate) const OWN_WAY_IN: Self = Self(1 << 24);
     pub(crate) const OWN_WAY_OUT: Self = Self(1 << 25);

@@ -1,12 +1,13 @@
 //! Every other request inside a dialog, and its answer: the session goes on, or does not.
 
 use super::crossed::Crossed;
-use super::dialog::{Marks, Place, Side};
+use super::dialog::{Dialog, Marks, Number, Place, Side};
 use super::ending::{Failure, TRANSACTION};
 use super::sessions::Sessions;
 use super::status::ends_dialog;
 use crate::charging::{Confirmation, gather_media};
 use crate::sip::{Header, Method, SessionExpires};
+use crate::time::Timestamp;
 
 impl Sessions {
     /// Any other request, inside a dialog if it has a To-tag.
@@ -16,8 +17,9 @@ impl Sessions {
         let confirms = matches!(method, Method::Invite | Method::Info | Method::Message);
         if let Some((place, side)) = self.find(at) {
             let Some(dialog) = self.table.get_mut(place) else { return };
+            let confirms = confirms && !dialog.failed_after(at.time);
             dialog.heard(side, at.time);
-            dialog.marks.set(Marks::IN_DIALOG);
+            dialog.saw_request(method);
             let highest = &mut dialog.highest_cseq[side.index()];
             *highest = (*highest).max(message.cseq().number);
             if confirms {
@@ -32,7 +34,9 @@ impl Sessions {
         }
         let known = self.known_side(at);
         let (place, side) = match known {
-            Some(_) if !confirms => return,
+            Some((place, _)) if !confirms || self.table.get(place).is_some_and(|dialog| dialog.failed_after(at.time)) => {
+                return;
+            }
             Some((place, side)) => {
                 let other = if side == Side::First { message.to_tag() } else { message.from_tag() };
                 (self.branch(place, at, other), side)
@@ -43,7 +47,7 @@ impl Sessions {
         };
         if let Some(dialog) = self.table.get_mut(place) {
             dialog.heard(side, at.time);
-            dialog.marks.set(Marks::IN_DIALOG);
+            dialog.saw_request(method);
             dialog.highest_cseq[side.index()] = message.cseq().number;
         }
         self.confirm(place, Confirmation::InDialogRequest);
@@ -55,13 +59,14 @@ impl Sessions {
         let ends = matches!(method, Method::Update | Method::Info | Method::Message);
         if let Some((place, requester)) = self.find(at) {
             let Some(dialog) = self.table.get_mut(place) else { return };
+            let failed = dialog.failed_after(at.time);
             dialog.heard(requester.other(), at.time);
             match status {
                 100..=199 => {}
                 200..=299 => {
                     // UPDATE may come before the 2xx: it shows a session only where nothing was seen of its beginning.
                     let early = dialog.marks.has(Marks::INVITE) || dialog.marks.has(Marks::PROVISIONAL);
-                    if method == Method::Info || method == Method::Update && !early {
+                    if !failed && (method == Method::Info || method == Method::Update && !early) {
                         self.confirm(place, Confirmation::InDialogRequest);
                     }
                     self.succeeded_in_dialog(place, at);
@@ -78,7 +83,12 @@ impl Sessions {
             return;
         }
         let place = match self.known_side(at) {
-            Some(_) if method == Method::Update => return,
+            Some((place, _))
+                if method == Method::Update
+                    || self.table.get(place).is_some_and(|dialog| dialog.failed_after(at.time)) =>
+            {
+                return;
+            }
             Some((place, Side::First)) => self.branch(place, at, at.message.to_tag()),
             Some((place, Side::Second)) => self.branch(place, at, at.message.from_tag()),
             None => {
@@ -167,5 +177,33 @@ impl Sessions {
         }
         self.repacked += packer.repack(&mut dialog.block);
         dialog.learned(gathered, Marks::MEDIA);
+    }
+}
+
+impl Dialog {
+    fn saw_request(&mut self, method: Method<'_>) {
+        self.marks.set(Marks::IN_DIALOG);
+        if method == Method::Invite {
+            self.marks.set(Marks::RE_INVITE);
+        }
+    }
+
+    /// Rule 18: a message from before the failure of the INVITE, delivered after it, shows what it would have shown before:
+    /// an early dialog.
+    fn failed_after(&self, time: Timestamp) -> bool {
+        self.marks.has(Marks::FAILED) && !self.is_confirmed() && time < self.last_message
+    }
+
+    /// Rule 7: whether the failure of an INVITE says that there was no session after all. UPDATE, and with some INFO, comes
+    /// before the answer too, and alone had confirmed it.
+    ///
+    /// Where the initial INVITE was not seen it is the one that was sent before all that was seen inside the dialog, unless
+    /// there was another.
+    pub(super) fn is_refuted(&self, inviter: Side, failed: Number) -> bool {
+        let initial = match self.invite_cseq {
+            Some(initial) => inviter == Side::First && initial == failed,
+            None => !self.marks.has(Marks::RE_INVITE) && failed.get() < self.highest_cseq[inviter.index()],
+        };
+        initial && self.confirmed_by == Confirmation::InDialogRequest && !self.answer.is_some() && !self.ack.is_some()
     }
 }
