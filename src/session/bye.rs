@@ -1,8 +1,9 @@
 //! A BYE, and the answers to it.
 
+use super::bye_seen::Bye;
 use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Place, Side};
-use super::ending::{Bye, ByeAnswer, Ending};
+use super::ending::{ByeAnswer, Ending};
 use super::sessions::Sessions;
 use super::status::is_challenge;
 use crate::charging::{Confirmation, Crossing, Fact, Packer, Point, Role, product_role};

@@ -4,9 +4,10 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::bye_seen::Bye;
 use super::dialog::service_kind;
 use super::dialog::{Dialog, Marks, Moment, Side};
-use crate::charging::{Confirmation, Crossing, Options, OrphanBye, Party, Role, ServiceKind, Trigger, cause};
+use crate::charging::{Confirmation, Options, OrphanBye, Party, Role, ServiceKind, Trigger, cause};
 
 use crate::time::Timestamp;
 
@@ -95,93 +96,6 @@ impl Ending {
     }
 }
 
-/// A BYE of one side, over all its copies and retransmissions.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct Bye {
-    pub(crate) time: Timestamp,
-    pub(crate) cseq: u32,
-    /// A copy entered the IM Server.
-    pub(crate) entered: bool,
-    /// A copy left the IM Server.
-    pub(crate) left: bool,
-    /// A copy that left had more than one Via: another element had sent it to the server.
-    pub(crate) relayed: bool,
-    /// Fewest Vias of any copy: the one nearest to its sender.
-    pub(crate) vias: u8,
-    /// A copy went between two IM Servers.
-    pub(crate) between: bool,
-    /// What the sender's product token says it is.
-    pub(crate) product: Role,
-    /// Highest CSeq that was challenged with 401 or 407.
-    pub(crate) challenged: Option<u32>,
-    /// Answered with 2xx.
-    pub(crate) accepted: bool,
-    /// Answered with any final status.
-    pub(crate) answered: bool,
-}
-
-impl Bye {
-    pub(crate) fn new(time: Timestamp, cseq: u32) -> Self {
-        Self {
-            time,
-            cseq,
-            entered: false,
-            left: false,
-            relayed: false,
-            vias: u8::MAX,
-            between: false,
-            product: Role::Unspecified,
-            challenged: None,
-            accepted: false,
-            answered: false,
-        }
-    }
-
-    /// Adds a copy of the same BYE, or the same BYE sent again with the next CSeq.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.time = self.time.min(other.time);
-        self.cseq = self.cseq.max(other.cseq);
-        self.entered |= other.entered;
-        self.left |= other.left;
-        self.relayed |= other.relayed;
-        self.vias = self.vias.min(other.vias);
-        self.between |= other.between;
-        if self.product == Role::Unspecified {
-            self.product = other.product;
-        }
-    }
-
-    pub(crate) fn crossed(&mut self, crossing: Crossing, vias: u16, at_server: bool) {
-        self.vias = self.vias.min(u8::try_from(vias).unwrap_or(u8::MAX));
-        match crossing {
-            Crossing::Entering => self.entered = true,
-            Crossing::Leaving => {
-                self.left = true;
-                self.relayed |= vias > 1;
-            }
-            Crossing::Neither => self.between |= at_server,
-        }
-    }
-
-    /// Whether it was challenged, and not sent again with credentials since: one that was sent again is not in doubt.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.challenged == Some(self.cseq) && !self.accepted
-    }
-
-    /// Rule 15: who sent it, by the hops at the IM Server, else by the product token.
-    fn role(&self) -> Role {
-        if self.entered {
-            Role::ImClient
-        } else if self.left {
-            if self.relayed && !self.between { Role::ImClient } else { Role::ImServer }
-        } else if self.between {
-            Role::Unspecified
-        } else {
-            self.product
-        }
-    }
-}
-
 /// Final answer of a BYE that was not seen.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct ByeAnswer {
@@ -235,12 +149,7 @@ pub(crate) struct Conclusion {
 /// time has passed.
 pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Option<Conclusion> {
     let ending = dialog.ending.as_ref()?;
-    let first_bye = [Side::First, Side::Second]
-        .into_iter()
-        .filter_map(|side| Some((side, ending.byes[side.index()].as_ref()?)))
-        .min_by_key(|(side, bye)| (bye.time, side.index()));
-
-    if let Some((side, bye)) = first_bye {
+    if let Some((side, bye)) = first_bye(ending) {
         let confirmed_by = confirmation_at_bye(dialog, side, bye, now, options)?;
         let (ended_by, terminated_by) = who(dialog, ending, side, bye);
         return Some(Conclusion {
@@ -301,6 +210,23 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
     let mut conclusion = without_bye(inferred.trigger, inferred.stop, inferred.cause);
     conclusion.detected = Some(inferred.detected);
     Some(conclusion)
+}
+
+/// The first BYE.
+///
+/// Rule 14: of one that was challenged and not sent again, the other side's BYE, accepted when nobody waited for an answer
+/// to the first any more, shows that the session had gone on. Two that cross are closer together, and show nothing.
+fn first_bye(ending: &Ending) -> Option<(Side, &Bye)> {
+    let bye = |side: Side| ending.byes[side.index()].as_ref();
+    let went_on = |side: Side, first: &Bye| {
+        let later = |other: &Bye| other.accepted && other.time > first.time.plus(TRANSACTION);
+        first.is_refused() && bye(side.other()).is_some_and(later)
+    };
+    [Side::First, Side::Second]
+        .into_iter()
+        .filter_map(|side| Some((side, bye(side)?)))
+        .filter(|(side, first)| !went_on(*side, first))
+        .min_by_key(|(side, bye)| (bye.time, side.index()))
 }
 
 /// The ACK as far as it matters: one that came after the end says nothing more, unless it is what confirms the session.

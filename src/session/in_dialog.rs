@@ -34,7 +34,9 @@ impl Sessions {
         }
         let known = self.known_side(at);
         let (place, side) = match known {
-            Some((place, _)) if !confirms || self.table.get(place).is_some_and(|dialog| dialog.failed_after(at.time)) => {
+            Some((place, _))
+                if !confirms || self.table.get(place).is_some_and(|dialog| dialog.failed_after(at.time)) =>
+            {
                 return;
             }
             Some((place, side)) => {

@@ -4,6 +4,7 @@ mod ack;
 mod answer;
 mod branch;
 mod bye;
+mod bye_seen;
 mod counts;
 mod crossed;
 mod deadline;

@@ -1,0 +1,93 @@
+//! What was seen of the BYE of one side.
+
+use serde::{Deserialize, Serialize};
+
+use crate::charging::{Crossing, Role};
+use crate::time::Timestamp;
+
+/// A BYE of one side, over all its copies and retransmissions.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Bye {
+    pub(crate) time: Timestamp,
+    pub(crate) cseq: u32,
+    /// A copy entered the IM Server.
+    pub(crate) entered: bool,
+    /// A copy left the IM Server.
+    pub(crate) left: bool,
+    /// A copy that left had more than one Via: another element had sent it to the server.
+    pub(crate) relayed: bool,
+    /// Fewest Vias of any copy: the one nearest to its sender.
+    pub(crate) vias: u8,
+    /// A copy went between two IM Servers.
+    pub(crate) between: bool,
+    /// What the sender's product token says it is.
+    pub(crate) product: Role,
+    /// Highest CSeq that was challenged with 401 or 407.
+    pub(crate) challenged: Option<u32>,
+    /// Answered with 2xx.
+    pub(crate) accepted: bool,
+    /// Answered with any final status.
+    pub(crate) answered: bool,
+}
+
+impl Bye {
+    pub(crate) fn new(time: Timestamp, cseq: u32) -> Self {
+        Self {
+            time,
+            cseq,
+            entered: false,
+            left: false,
+            relayed: false,
+            vias: u8::MAX,
+            between: false,
+            product: Role::Unspecified,
+            challenged: None,
+            accepted: false,
+            answered: false,
+        }
+    }
+
+    /// Adds a copy of the same BYE, or the same BYE sent again with the next CSeq.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.time = self.time.min(other.time);
+        self.cseq = self.cseq.max(other.cseq);
+        self.entered |= other.entered;
+        self.left |= other.left;
+        self.relayed |= other.relayed;
+        self.vias = self.vias.min(other.vias);
+        self.between |= other.between;
+        if self.product == Role::Unspecified {
+            self.product = other.product;
+        }
+    }
+
+    pub(crate) fn crossed(&mut self, crossing: Crossing, vias: u16, at_server: bool) {
+        self.vias = self.vias.min(u8::try_from(vias).unwrap_or(u8::MAX));
+        match crossing {
+            Crossing::Entering => self.entered = true,
+            Crossing::Leaving => {
+                self.left = true;
+                self.relayed |= vias > 1;
+            }
+            Crossing::Neither => self.between |= at_server,
+        }
+    }
+
+    /// Whether it was challenged, and not sent again with credentials since: one that was sent again is not in doubt.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.challenged == Some(self.cseq) && !self.accepted
+    }
+
+    /// Rule 15: who sent it, by the hops at the IM Server, else by the product token.
+    pub(crate) fn role(&self) -> Role {
+        if self.entered {
+            Role::ImClient
+        } else if self.left {
+            if self.relayed && !self.between { Role::ImClient } else { Role::ImServer }
+        } else if self.between {
+            Role::Unspecified
+        } else {
+            self.product
+        }
+    }
+}
