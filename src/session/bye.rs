@@ -3,7 +3,8 @@
 use super::bye_seen::Bye;
 use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Place, Side};
-use super::ending::{ByeAnswer, Ending};
+use super::ending::{ByeAnswer, Elsewhere};
+use super::reasons::Reasons;
 use super::sessions::Sessions;
 use super::status::is_challenge;
 use crate::charging::{Confirmation, Crossing, Fact, Packer, Point, Role, product_role};
@@ -66,19 +67,30 @@ impl Sessions {
         if ending.void.is_some_and(|(voided, old)| voided == side && cseq <= old) {
             return;
         }
-        match &mut ending.byes[side.index()] {
-            Some(seen) => seen.merge(&bye),
-            None if cseq < highest => match &mut ending.stale {
-                Some((stale_side, seen)) if *stale_side == side => seen.merge(&bye),
-                stale => *stale = Some((side, bye)),
-            },
-            empty => {
-                *empty = Some(bye);
-                keep_reasons(ending, message);
+        let seen = match &mut ending.byes[side.index()] {
+            Some(seen) => {
+                seen.merge(&bye);
+                seen
             }
-        }
+            None if cseq < highest => match &mut ending.stale {
+                Some((stale_side, seen)) if *stale_side == side => {
+                    seen.merge(&bye);
+                    seen
+                }
+                stale => &mut stale.insert((side, bye)).1,
+            },
+            empty => empty.insert(bye),
+        };
+        seen.reasons.keep(at.time, message);
         // Its answer may have been delivered first.
         let (answer, challenged) = (ending.answer, ending.challenged);
+        if ending.byes[side.index()].is_none()
+            && let Some(answer) = answer.filter(|answer| answer.accepted && answer.side == side)
+            && let Some((_, stale)) =
+                ending.stale.take_if(|(side, bye)| *side == answer.side && bye.cseq == answer.cseq)
+        {
+            ending.byes[side.index()] = Some(stale);
+        }
         if let Some(bye) = &mut ending.byes[side.index()] {
             if let Some(answer) = answer.filter(|answer| answer.side == side) {
                 bye.answered = true;
@@ -134,9 +146,10 @@ impl Sessions {
             let Some((place, side)) = self.table.dialog(at.hash, point, call_id, from, to) else { continue };
             let Some(dialog) = self.table.get_mut(place) else { continue };
             let ending = dialog.ending();
-            if ending.elsewhere.is_none_or(|(_, time)| at.time < time) {
-                ending.elsewhere = Some((side, at.time));
-                keep_reasons(ending, at.message);
+            if ending.elsewhere.as_ref().is_none_or(|seen| at.time < seen.time) {
+                let mut reasons = Reasons::default();
+                reasons.keep(at.time, at.message);
+                ending.elsewhere = Some(Elsewhere { side, time: at.time, reasons });
             }
             self.settle(place, self.clock());
         }
@@ -205,7 +218,7 @@ impl Sessions {
             }
             None if is_challenge(status) => ending.challenged = Some((sender, cseq)),
             None => {
-                let answer = ByeAnswer { time: at.time, side: sender, accepted };
+                let answer = ByeAnswer { time: at.time, side: sender, cseq, accepted };
                 match &mut ending.answer {
                     Some(seen) => {
                         seen.accepted |= accepted;
@@ -240,16 +253,8 @@ impl Dialog {
             let bye = &mut ending.byes[side.index()];
             if let Some(refused) = bye.take_if(|bye| bye.is_refused() && bye.time < success) {
                 ending.void = Some((side, refused.cseq));
-                ending.reasons.clear();
             }
         }
-    }
-}
-
-fn keep_reasons(ending: &mut Ending, message: &Message<'_>) {
-    if ending.reasons.is_empty() {
-        let values = message.all(Header::Reason).flat_map(|value| value.elements()).take(4);
-        ending.reasons = values.map(|value| value.unfold().into_owned().into_boxed_slice()).collect();
     }
 }
 

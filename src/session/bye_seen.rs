@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reasons::Reasons;
 use crate::charging::{Crossing, Role};
 use crate::time::Timestamp;
 
 /// A BYE of one side, over all its copies and retransmissions.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Bye {
     pub(crate) time: Timestamp,
     pub(crate) cseq: u32,
@@ -28,6 +29,7 @@ pub(crate) struct Bye {
     pub(crate) accepted: bool,
     /// Answered with any final status.
     pub(crate) answered: bool,
+    pub(crate) reasons: Reasons,
 }
 
 impl Bye {
@@ -44,6 +46,7 @@ impl Bye {
             challenged: None,
             accepted: false,
             answered: false,
+            reasons: Reasons::default(),
         }
     }
 

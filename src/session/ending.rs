@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bye_seen::Bye;
 use super::dialog::service_kind;
 use super::dialog::{Dialog, Marks, Moment, Side};
+use super::reasons::Reasons;
 use crate::charging::{Confirmation, Options, OrphanBye, Party, Role, ServiceKind, Trigger, cause};
 
 use crate::time::Timestamp;
@@ -33,15 +34,13 @@ pub(crate) struct Ending {
     pub(crate) challenged: Option<(Side, u32)>,
     /// A BYE on a hop without an IM Server, while its copy at the server is awaited (rule 15); or that of the outgoing leg of
     /// the same session (rule 17).
-    pub(crate) elsewhere: Option<(Side, Timestamp)>,
+    pub(crate) elsewhere: Option<Elsewhere>,
     /// A request inside the dialog was answered with a status that ends dialogs (rule 13).
     pub(crate) failure: Option<Failure>,
     /// The end that a timer inferred.
     pub(crate) inferred: Option<Inferred>,
     /// CSeq of a BYE after which the session went on; late copies of it end nothing (rule 14).
     pub(crate) void: Option<(Side, u32)>,
-    /// Reason headers of the first BYE.
-    pub(crate) reasons: Vec<Box<[u8]>>,
     /// What the Charging Enabler was told last, and how often it was told something.
     pub(crate) told: Option<Conclusion>,
     pub(crate) revision: u32,
@@ -56,7 +55,7 @@ impl Ending {
         let byes =
             self.byes.iter().flatten().flat_map(|bye| [bye.time.plus(options.reorder), bye.time.plus(TRANSACTION)]);
         let answer = self.answer.iter().map(|answer| answer.time.plus(options.reorder));
-        let elsewhere = self.elsewhere.iter().map(|(_, time)| time.plus(TRANSACTION));
+        let elsewhere = self.elsewhere.iter().map(|bye| bye.time.plus(TRANSACTION));
         let stale = self.stale.iter().map(|(_, bye)| bye.time.plus(TRANSACTION));
         let failure = self.failure.iter().map(|failure| failure.time.plus(TRANSACTION));
         byes.chain(answer).chain(elsewhere).chain(stale).chain(failure).filter(|time| *time > now).min()
@@ -79,6 +78,15 @@ impl Ending {
             || self.byes.iter().flatten().any(Bye::is_refused)
     }
 
+    /// The Reason headers of the BYE that was concluded on, if one was.
+    pub(crate) fn reasons_of(&self, conclusion: &Conclusion) -> Option<&Reasons> {
+        match (conclusion.trigger, conclusion.sender) {
+            (Trigger::Bye, _) if conclusion.not_at_server => self.elsewhere.as_ref().map(|bye| &bye.reasons),
+            (Trigger::Bye, Some(side)) => self.byes[side.index()].as_ref().map(|bye| &bye.reasons),
+            _ => None,
+        }
+    }
+
     /// The sides of the dialog changed places.
     pub(crate) fn swap_sides(&mut self) {
         self.byes.swap(0, 1);
@@ -86,7 +94,7 @@ impl Ending {
             self.stale.as_mut().map(|stale| &mut stale.0),
             self.answer.as_mut().map(|answer| &mut answer.side),
             self.challenged.as_mut().map(|challenged| &mut challenged.0),
-            self.elsewhere.as_mut().map(|elsewhere| &mut elsewhere.0),
+            self.elsewhere.as_mut().map(|elsewhere| &mut elsewhere.side),
             self.void.as_mut().map(|void| &mut void.0),
             self.told.as_mut().and_then(|told| told.sender.as_mut()),
         ];
@@ -96,12 +104,21 @@ impl Ending {
     }
 }
 
+/// A BYE that was seen where it ends no session yet.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Elsewhere {
+    pub(crate) side: Side,
+    pub(crate) time: Timestamp,
+    pub(crate) reasons: Reasons,
+}
+
 /// Final answer of a BYE that was not seen.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct ByeAnswer {
     pub(crate) time: Timestamp,
     /// Who had sent the BYE.
     pub(crate) side: Side,
+    pub(crate) cseq: u32,
     pub(crate) accepted: bool,
 }
 
@@ -156,7 +173,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
             trigger: Trigger::Bye,
             stop: bye.time,
             detected: None,
-            cause: cause_of_bye(dialog, bye.time, ending),
+            cause: cause_of_bye(dialog, bye.time, &bye.reasons),
             ended_by,
             terminated_by,
             sender: Some(side),
@@ -196,13 +213,13 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
         }
         return Some(conclusion);
     }
-    if let Some((side, time)) = ending.elsewhere
+    if let Some(Elsewhere { side, time, reasons }) = &ending.elsewhere
         && dialog.is_confirmed()
         && now >= time.plus(TRANSACTION)
     {
-        let mut conclusion = without_bye(Trigger::Bye, time, cause_of_bye(dialog, time, ending));
-        conclusion.ended_by = dialog.party(side);
-        conclusion.sender = Some(side);
+        let mut conclusion = without_bye(Trigger::Bye, *time, cause_of_bye(dialog, *time, reasons));
+        conclusion.ended_by = dialog.party(*side);
+        conclusion.sender = Some(*side);
         conclusion.not_at_server = true;
         return Some(conclusion);
     }
@@ -286,8 +303,8 @@ fn is_early(dialog: &Dialog, sender: Side) -> bool {
 /// Without an ACK the set-up was not completed; but an ACK that the mirror lost is not one that was never sent. When
 /// the caller's side could not be heard, or the session visibly went on, or lasted longer than a callee waits for an
 /// ACK, there was one.
-fn cause_of_bye(dialog: &Dialog, stop: Timestamp, ending: &Ending) -> i32 {
-    if let Some(cause) = cause::of_reasons(ending.reasons.iter().map(|value| &**value)) {
+fn cause_of_bye(dialog: &Dialog, stop: Timestamp, reasons: &Reasons) -> i32 {
+    if let Some(cause) = cause::of_reasons(reasons.values().iter().map(|value| &**value)) {
         return cause;
     }
     let set_up = match (dialog.answer.get(), dialog.ack.get()) {

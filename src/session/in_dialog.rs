@@ -122,7 +122,7 @@ impl Sessions {
                 ending.failure = None;
             }
             // A BYE on another hop that the server would have had by now: it was not for this server, or was turned away.
-            if ending.elsewhere.is_some_and(|(_, time)| time.plus(TRANSACTION) <= at.time) {
+            if ending.elsewhere.as_ref().is_some_and(|bye| bye.time.plus(TRANSACTION) <= at.time) {
                 ending.elsewhere = None;
             }
             if ending.inferred.is_some_and(|inferred| inferred.stop < at.time) {

@@ -15,6 +15,7 @@ mod in_dialog;
 mod invite;
 mod legs;
 mod losses;
+mod reasons;
 mod report;
 mod sessions;
 mod status;

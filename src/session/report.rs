@@ -4,6 +4,7 @@ use super::dialog::service_kind;
 use super::dialog::{Dialog, Marks, Side};
 use super::ending::{Conclusion, Ending};
 use super::losses::Toll;
+use super::reasons::Reasons;
 use crate::charging::{
     End, Evidence, Identity, Leg, Packer, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, told,
 };
@@ -23,7 +24,8 @@ pub(super) fn compose(
     let second = second.unwrap_or_default();
     let text = |bytes: &[u8]| -> Text { Private::new(bytes.into()) };
     let tag_of = |side| text(if side == Side::First { first } else { second });
-    let reasons = dialog.ending.as_deref().map(|ending| ending.reasons.as_slice()).unwrap_or_default();
+    let reasons = dialog.ending.as_deref().and_then(|ending| ending.reasons_of(conclusion));
+    let reasons = reasons.map(Reasons::values).unwrap_or_default();
     let answer = conclusion.answer.get();
     let (parties, service, network, correlation) = told(&dialog.block, packer, service_kind(dialog));
 

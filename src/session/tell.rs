@@ -1,8 +1,9 @@
 //! What is told of a conclusion: the first record, a revision, a withdrawal, or nothing.
 
 use super::dialog::{Dialog, Marks, Place};
-use super::ending::Conclusion;
+use super::ending::{Conclusion, Elsewhere};
 use super::legs::direction;
+use super::reasons::Reasons;
 use super::report::{compose, leg_of};
 use super::sessions::Sessions;
 use crate::charging::{Point, Revised, Role, ServiceKind, Trigger};
@@ -46,12 +47,13 @@ impl Sessions {
         let partner = self.legs.as_ref().and_then(|legs| legs.partner(&self.table, place));
         let merged = partner.is_some() || dialog.marks.has(Marks::MERGED);
         if merged && direction(dialog) == Some(Marks::LEG_OUT) {
+            let reasons = ending.reasons_of(&conclusion).cloned().unwrap_or_default();
             if first {
                 self.counts.merged_legs += 1;
             }
             self.bump(place);
             if let Some(partner) = partner {
-                self.end_other_leg(partner, (!withdrawn).then_some(conclusion), now);
+                self.end_other_leg(partner, (!withdrawn).then_some((conclusion, reasons)), now);
             }
             return;
         }
@@ -90,17 +92,20 @@ impl Sessions {
 
     /// Rule 17: the outgoing leg of a session ended, or went on after all. Its BYE stands for the one of the incoming leg,
     /// if that does not come within the time that a BYE on another hop is given (rule 15).
-    fn end_other_leg(&mut self, incoming: Place, conclusion: Option<Conclusion>, now: Timestamp) {
+    fn end_other_leg(&mut self, incoming: Place, ended: Option<(Conclusion, Reasons)>, now: Timestamp) {
         let others_go_on = self.legs.as_ref().is_some_and(|legs| legs.any_open_partner(&self.table, incoming));
         let Some(dialog) = self.table.get_mut(incoming) else { return };
-        match conclusion {
+        match ended {
             // A side of one leg is the same side of the other: the server stands for either.
-            Some(Conclusion { trigger: Trigger::Bye | Trigger::ByeAnswer, sender: Some(side), stop, .. }) => {
-                let seen = dialog.ending.as_deref().and_then(|ending| ending.elsewhere);
-                if others_go_on || seen.is_some_and(|(_, time)| time <= stop) {
+            Some((
+                Conclusion { trigger: Trigger::Bye | Trigger::ByeAnswer, sender: Some(side), stop, .. },
+                reasons,
+            )) => {
+                let seen = dialog.ending.as_deref().and_then(|ending| ending.elsewhere.as_ref());
+                if others_go_on || seen.is_some_and(|seen| seen.time <= stop) {
                     return;
                 }
-                dialog.ending().elsewhere = Some((side, stop));
+                dialog.ending().elsewhere = Some(Elsewhere { side, time: stop, reasons });
             }
             Some(_) => return,
             None => match dialog.ending.as_deref_mut() {
