@@ -254,7 +254,11 @@ fn predict(heard: &[Word]) -> Option<Predicted> {
         let set_up = match (answered, ack) {
             (_, Some(ack)) => ack <= stop,
             (None, None) => true,
-            (Some(answer), None) => answer <= stop && (inside || stop - answer > 36_000),
+            // RFC 3261 §15: a callee sends BYE once it has the ACK, or has waited 32 s for it.
+            (Some(answer), None) => {
+                let told = side == CALLEE && stop < answer + 32_000;
+                answer <= stop && (inside || told || stop - answer > 36_000)
+            }
         };
         let cause = Some(if set_up { 0 } else { 2 }).filter(|_| invite.is_some() && !vague);
         (record.trigger, record.stop, record.party, record.cause) =

@@ -173,7 +173,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
             trigger: Trigger::Bye,
             stop: bye.time,
             detected: None,
-            cause: cause_of_bye(dialog, bye.time, &bye.reasons),
+            cause: cause_of_bye(dialog, side, bye.time, &bye.reasons),
             ended_by,
             terminated_by,
             sender: Some(side),
@@ -217,7 +217,7 @@ pub(crate) fn conclude(dialog: &Dialog, now: Timestamp, options: &Options) -> Op
         && dialog.is_confirmed()
         && now >= time.plus(TRANSACTION)
     {
-        let mut conclusion = without_bye(Trigger::Bye, *time, cause_of_bye(dialog, *time, reasons));
+        let mut conclusion = without_bye(Trigger::Bye, *time, cause_of_bye(dialog, *side, *time, reasons));
         conclusion.ended_by = dialog.party(*side);
         conclusion.sender = Some(*side);
         conclusion.not_at_server = true;
@@ -302,8 +302,9 @@ fn is_early(dialog: &Dialog, sender: Side) -> bool {
 ///
 /// Without an ACK the set-up was not completed; but an ACK that the mirror lost is not one that was never sent. When
 /// the caller's side could not be heard, or the session visibly went on, or lasted longer than a callee waits for an
-/// ACK, there was one.
-fn cause_of_bye(dialog: &Dialog, stop: Timestamp, reasons: &Reasons) -> i32 {
+/// ACK, there was one; and where the callee sent BYE, since it may not do that before it has the ACK or has waited 64·T1
+/// for it (RFC 3261 §15).
+fn cause_of_bye(dialog: &Dialog, sender: Side, stop: Timestamp, reasons: &Reasons) -> i32 {
     if let Some(cause) = cause::of_reasons(reasons.values().iter().map(|value| &**value)) {
         return cause;
     }
@@ -311,8 +312,10 @@ fn cause_of_bye(dialog: &Dialog, stop: Timestamp, reasons: &Reasons) -> i32 {
         (_, Some(ack)) => ack <= stop,
         (None, None) => true,
         (Some(answer), None) => {
+            let callee_had_it = dialog.party(sender) == Party::Callee && stop.since(answer) < TRANSACTION;
             answer <= stop
                 && (!dialog.was_heard(Side::First)
+                    || callee_had_it
                     || dialog.marks.has(Marks::IN_DIALOG)
                     || stop.since(answer) > ACK_WAIT)
         }
