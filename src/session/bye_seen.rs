@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dialog::Moment;
 use super::reasons::Reasons;
 use crate::charging::{Crossing, Role};
 use crate::time::Timestamp;
@@ -15,6 +16,9 @@ pub(crate) struct Bye {
     pub(crate) entered: bool,
     /// A copy left the IM Server.
     pub(crate) left: bool,
+    /// When a copy first entered (left), and the fewest Vias of those that did.
+    pub(crate) first_in: (Moment, u8),
+    pub(crate) first_out: (Moment, u8),
     /// A copy that left had more than one Via: another element had sent it to the server.
     pub(crate) relayed: bool,
     /// Fewest Vias of any copy: the one nearest to its sender.
@@ -39,6 +43,8 @@ impl Bye {
             cseq,
             entered: false,
             left: false,
+            first_in: (Moment::NEVER, u8::MAX),
+            first_out: (Moment::NEVER, u8::MAX),
             relayed: false,
             vias: u8::MAX,
             between: false,
@@ -56,6 +62,8 @@ impl Bye {
         self.cseq = self.cseq.max(other.cseq);
         self.entered |= other.entered;
         self.left |= other.left;
+        self.first_in = earlier(self.first_in, other.first_in);
+        self.first_out = earlier(self.first_out, other.first_out);
         self.relayed |= other.relayed;
         self.vias = self.vias.min(other.vias);
         self.between |= other.between;
@@ -65,11 +73,18 @@ impl Bye {
     }
 
     pub(crate) fn crossed(&mut self, crossing: Crossing, vias: u16, at_server: bool) {
-        self.vias = self.vias.min(u8::try_from(vias).unwrap_or(u8::MAX));
+        let count = u8::try_from(vias).unwrap_or(u8::MAX);
+        self.vias = self.vias.min(count);
+        let mut now = Moment::NEVER;
+        now.at(self.time);
         match crossing {
-            Crossing::Entering => self.entered = true,
+            Crossing::Entering => {
+                self.entered = true;
+                self.first_in = (now, count);
+            }
             Crossing::Leaving => {
                 self.left = true;
+                self.first_out = (now, count);
                 self.relayed |= vias > 1;
             }
             Crossing::Neither => self.between |= at_server,
@@ -81,9 +96,18 @@ impl Bye {
         self.challenged == Some(self.cseq) && !self.accepted
     }
 
+    /// A spiral (RFC 3261 §16.3): it left the server before it entered it, and with fewer Vias. Either alone shows nothing: a
+    /// server may hide the Vias of what it relays, and two interfaces may not agree on the time.
+    fn came_back(&self) -> bool {
+        let ((entered, vias_in), (left, vias_out)) = (self.first_in, self.first_out);
+        entered.is_some() && left < entered && vias_out < vias_in
+    }
+
     /// Rule 15: who sent it, by the hops at the IM Server, else by the product token.
     pub(crate) fn role(&self) -> Role {
-        if self.entered {
+        if self.came_back() {
+            Role::ImServer
+        } else if self.entered {
             Role::ImClient
         } else if self.left {
             if self.relayed && !self.between { Role::ImClient } else { Role::ImServer }
@@ -93,4 +117,9 @@ impl Bye {
             self.product
         }
     }
+}
+
+/// The earliest time, and the fewest Vias, of two sights of the same way.
+fn earlier(one: (Moment, u8), other: (Moment, u8)) -> (Moment, u8) {
+    (one.0.min(other.0), one.1.min(other.1))
 }

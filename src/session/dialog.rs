@@ -14,8 +14,8 @@ pub(crate) type Place = u32;
 /// No place.
 pub(crate) const NOWHERE: Place = u32::MAX;
 
-/// The earliest time at which something was seen, if it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The earliest time at which something was seen, if it was; one that was comes before one that was not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Moment(Timestamp);
 
 impl Moment {
