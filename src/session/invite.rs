@@ -4,7 +4,7 @@ use super::ack::hop_and_branch;
 use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Moment, Number, Place, Side};
 use super::sessions::Sessions;
-use crate::charging::{Crossing, Fact, Point, gather_invite};
+use crate::charging::{Confirmation, Crossing, Fact, Point, gather_invite};
 use crate::sip::Method;
 
 /// Hops kept of one INVITE, to tell the ACK of a failure from that of a 2xx. On a further hop an ACK confirms nothing.
@@ -40,6 +40,11 @@ impl Sessions {
                 match dialog.invite_cseq {
                     Some(seen) if seen < cseq && is_attempt => self.begin_again(place, at),
                     Some(seen) if seen > cseq && is_attempt => {}
+                    Some(seen) if seen < cseq && dialog.has_only_acks() => {
+                        self.counts.ack_only += u64::from(dialog.is_confirmed());
+                        self.forget(place);
+                        continue;
+                    }
                     Some(seen) if seen != cseq => continue,
                     _ => self.same_invite(place, at),
                 }
@@ -176,4 +181,16 @@ fn invite_crossed(dialog: &mut Dialog, at: &Crossed<'_>) {
         Crossing::Neither => {}
     }
     dialog.invite_vias = dialog.invite_vias.min(u8::try_from(at.message.via_count()).unwrap_or(u8::MAX));
+}
+
+impl Dialog {
+    /// Nothing but an ACK shows that it was answered, and perhaps not even that. When its caller sends a further initial
+    /// INVITE, it was the ACK of a failure: some UAS have the same To-tag for their 401 and for the 2xx that follows, which
+    /// must not be taken for that of a re-INVITE.
+    fn has_only_acks(&self) -> bool {
+        matches!(self.confirmed_by, Confirmation::None | Confirmation::Ack)
+            && !self.answer.is_some()
+            && !self.marks.has(Marks::IN_DIALOG)
+            && self.ending.is_none()
+    }
 }
