@@ -22,6 +22,7 @@ impl Sessions {
         for (place, side) in found.into_iter().chain(attempt.map(|place| (place, Side::Second))) {
             let Some(dialog) = self.table.get_mut(place) else { continue };
             dialog.heard(side, at.time);
+            dialog.marks.set(Marks::PROCEEDING);
             // 100 is of the next hop alone; 101 to 199 are what the callee, or someone for it, has to say.
             if status > 100 {
                 dialog.marks.set(Marks::PROVISIONAL);
@@ -48,6 +49,7 @@ impl Sessions {
         if let Some(dialog) = self.table.get_mut(place) {
             dialog.marks.set(Marks::CALLER_KNOWN);
             dialog.marks.set(Marks::PROVISIONAL);
+            dialog.marks.set(Marks::PROCEEDING);
             dialog.invite_cseq = Some(cseq);
             dialog.highest_cseq = [cseq.get(), 0];
         }

@@ -99,12 +99,14 @@ impl Sessions {
         branch.block = self.packer.pack();
         branch.invite = dialog.invite;
         branch.invite_vias = dialog.invite_vias;
+        branch.invite_minutes = dialog.invite_minutes;
         branch.invite_cseq = dialog.invite_cseq;
         branch.highest_cseq[Side::First.index()] = dialog.invite_cseq.map_or(0, Number::get);
         for mark in [
             Marks::CALLER_KNOWN,
             Marks::INVITE,
             Marks::PROVISIONAL,
+            Marks::PROCEEDING,
             Marks::OFFER,
             Marks::FIRST_HEARD,
             Marks::SEVERAL_HOPS,
@@ -143,6 +145,7 @@ impl Sessions {
             confirmed_by: Confirmation::None,
             marks: Marks::default(),
             invite_vias: u8::MAX,
+            invite_minutes: 0,
             invite_cseq: None,
             highest_cseq: [0; 2],
             invite: Moment::NEVER,

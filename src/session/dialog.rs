@@ -106,6 +106,8 @@ impl Marks {
     pub(crate) const LEG_OUT: Self = Self(1 << 16);
     /// A record of the other leg has listed this one (rule 17).
     pub(crate) const MERGED: Self = Self(1 << 17);
+    /// Any 1xx to the initial INVITE, 100 too: the caller waits for as long as it takes (RFC 3261 §17.1.1.2, Proceeding).
+    pub(crate) const PROCEEDING: Self = Self(1 << 27);
     /// An INVITE inside the dialog was seen.
     pub(crate) const RE_INVITE: Self = Self(1 << 26);
     /// Its own 2xx, or the ACK of it, shows that it leads into (out of) the IM Server.
@@ -149,6 +151,8 @@ pub(crate) struct Dialog {
     pub(crate) marks: Marks,
     /// Fewest Vias of its INVITE on any hop.
     pub(crate) invite_vias: u8,
+    /// Expires of its INVITE, in minutes, rounded up: how long it may ring. More than a byte holds, 4¼ hours, is cut.
+    pub(crate) invite_minutes: u8,
     /// CSeq of the INVITE that was or may be answered; `None` while only later traffic was seen.
     pub(crate) invite_cseq: Option<Number>,
     /// Highest CSeq of each side.

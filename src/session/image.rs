@@ -148,6 +148,7 @@ mod tests {
             confirmed_by: Confirmation::Answer,
             marks: Marks::CALLER_KNOWN,
             invite_vias: 1,
+            invite_minutes: 0,
             invite_cseq: None,
             highest_cseq: [1, 0],
             invite: Moment::NEVER,

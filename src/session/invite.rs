@@ -5,7 +5,7 @@ use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Moment, Number, Place, Side};
 use super::sessions::Sessions;
 use crate::charging::{Confirmation, Crossing, Fact, Point, gather_invite};
-use crate::sip::Method;
+use crate::sip::{Method, expires};
 
 /// Hops kept of one INVITE, to tell the ACK of a failure from that of a 2xx. On a further hop an ACK confirms nothing.
 const MAX_HOPS: usize = 8;
@@ -97,6 +97,7 @@ impl Sessions {
         dialog.block = attempt.block;
         dialog.marks = attempt.marks;
         dialog.invite_vias = attempt.invite_vias;
+        dialog.invite_minutes = attempt.invite_minutes;
         dialog.invite = Moment::NEVER;
         dialog.invite.at(at.time);
         dialog.invite_cseq = Some(Number::of(at.message));
@@ -173,7 +174,7 @@ impl Sessions {
     }
 }
 
-/// Where an INVITE was seen: which way past the server, and how far from its sender.
+/// Where an INVITE was seen: which way past the server, how far from its sender, and how long it may ring.
 fn invite_crossed(dialog: &mut Dialog, at: &Crossed<'_>) {
     match at.crossing {
         Crossing::Entering => dialog.marks.set(Marks::LEG_IN),
@@ -181,6 +182,8 @@ fn invite_crossed(dialog: &mut Dialog, at: &Crossed<'_>) {
         Crossing::Neither => {}
     }
     dialog.invite_vias = dialog.invite_vias.min(u8::try_from(at.message.via_count()).unwrap_or(u8::MAX));
+    let minutes = expires(at.message).unwrap_or(0).div_ceil(60);
+    dialog.invite_minutes = dialog.invite_minutes.max(u8::try_from(minutes).unwrap_or(u8::MAX));
 }
 
 impl Dialog {

@@ -250,6 +250,7 @@ mod tests {
             confirmed_by,
             marks: Marks::default(),
             invite_vias: 1,
+            invite_minutes: 0,
             invite_cseq: None,
             highest_cseq: [0; 2],
             invite: Moment::NEVER,

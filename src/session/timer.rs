@@ -12,11 +12,11 @@ use crate::time::Timestamp;
 /// is 128 s (TS 24.229 §7.7).
 const TOMBSTONE: Duration = Duration::from_secs(128);
 
-/// How long an attempt without any answer is remembered: a client gives up after 64·T1, here with T1 = 2 s.
+/// How long an attempt without any response is remembered: a client gives up after 64·T1, here with T1 = 2 s.
 const UNANSWERED: Duration = Duration::from_secs(128);
 
-/// How long a ringing attempt is remembered: timer C (RFC 3261 §16.6, over 180 s) after the latest 1xx, and 32 s for
-/// its outcome to arrive.
+/// How long an attempt is remembered that got a 1xx, if only 100: timer C (RFC 3261 §16.6, over 180 s) after the latest
+/// one, and 32 s for its outcome to arrive. Expires of the INVITE may give it longer.
 const RINGING: Duration = Duration::from_secs(212);
 
 /// Fewest entries of the deadline queue that are worth a look for those that nobody waits for.
@@ -104,8 +104,7 @@ impl Sessions {
     /// When this dialog has to be looked at next, as of `now`, if nothing more is seen of it.
     fn deadline(&self, dialog: &Dialog, now: Timestamp) -> Timestamp {
         if dialog.is_attempt() {
-            let patience = if dialog.marks.has(Marks::PROVISIONAL) { RINGING } else { UNANSWERED };
-            return dialog.last_message.plus(patience);
+            return dialog.rings_until().unwrap_or_else(|| dialog.last_message.plus(UNANSWERED));
         }
         let silent = dialog.last_message.plus(self.options.max_session);
         let mut waits = Timestamp::MAX;
@@ -125,8 +124,7 @@ impl Sessions {
             }
         }
         if !dialog.is_confirmed() && waits == Timestamp::MAX {
-            let patience = if dialog.marks.has(Marks::PROVISIONAL) { RINGING } else { TRANSACTION };
-            return dialog.last_message.plus(patience);
+            return dialog.rings_until().unwrap_or_else(|| dialog.last_message.plus(TRANSACTION));
         }
         let timer = self.timer_deadline(dialog).unwrap_or(Timestamp::MAX);
         waits.min(silent).min(timer)
@@ -187,6 +185,18 @@ impl Dialog {
         }
         let patience = Duration::from_secs(u64::from(self.session_expires)) + TRANSACTION;
         Some(self.refreshed.plus(if after_loss { patience * 2 } else { patience }))
+    }
+
+    /// Until when an INVITE that got a 1xx may be answered.
+    fn rings_until(&self) -> Option<Timestamp> {
+        if !self.marks.has(Marks::PROCEEDING) {
+            return None;
+        }
+        let ringing = self.last_message.plus(RINGING);
+        let over = self.marks.has(Marks::FAILED) || self.marks.has(Marks::CANCELLED);
+        let expires = Duration::from_secs(60 * u64::from(self.invite_minutes)) + TRANSACTION;
+        let limit = self.invite.get().filter(|_| !over).map(|invite| invite.plus(expires));
+        Some(limit.map_or(ringing, |limit| ringing.max(limit)))
     }
 
     /// Only an ACK was ever seen: it may have acknowledged a failure, and is no proof of a session.
