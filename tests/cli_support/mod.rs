@@ -142,8 +142,9 @@ impl EnablerProcess {
 
     /// SIGTERM, and what it says at its end.
     pub fn terminate(mut self) -> Run {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill starts").success());
+        // The shell's own `kill`: the program of that name is not on every machine.
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh starts").success());
         let mut stderr = String::new();
         std::io::Read::read_to_string(&mut self.stderr, &mut stderr).expect("readable");
         let status = self.child.wait().expect("it ends").code();
