@@ -31,6 +31,8 @@ pub enum Fact {
     CalleeAgent,
     CallerInstance,
     CalleeInstance,
+    /// P-Asserted-Service, which outranks the [`CommunicationService`](Self::CommunicationService) that a tag refers to.
+    AssertedService,
     CommunicationService,
     FeatureTag,
     Priority,
@@ -55,10 +57,23 @@ pub enum Fact {
     MediaEnd,
     /// Address of the charging point: port, then 4 or 16 bytes.
     Node,
+    /// To-tag of an early dialog that has agreed on media, behind a byte that says whether MSRP was among them. Its media
+    /// follow, as those of a dialog do.
+    EarlyTag,
+    EarlyMedia,
+    EarlyMediaEnd,
+    /// Where the answer begins: what follows belongs to this branch of the INVITE alone. Its value has the hops whose 2xx has
+    /// been gathered, 16 bits of hash each.
+    Answered,
+    /// The latest INVITE inside the dialog that had no offer: hash of its From-tag, and its CSeq.
+    LateOffer,
+    /// The INVITE, as above, whose 2xx made this an IM session: if it was an answer, which shows when that INVITE or the ACK
+    /// is delivered late. And a byte that says whether other media had been agreed on before.
+    Supposed,
 }
 
 impl Fact {
-    const ALL: [Self; 36] = [
+    const ALL: [Self; 43] = [
         Self::CallId,
         Self::FirstTag,
         Self::SecondTag,
@@ -73,6 +88,7 @@ impl Fact {
         Self::CalleeAgent,
         Self::CallerInstance,
         Self::CalleeInstance,
+        Self::AssertedService,
         Self::CommunicationService,
         Self::FeatureTag,
         Self::Priority,
@@ -95,6 +111,12 @@ impl Fact {
         Self::Media,
         Self::MediaEnd,
         Self::Node,
+        Self::EarlyTag,
+        Self::EarlyMedia,
+        Self::EarlyMediaEnd,
+        Self::Answered,
+        Self::LateOffer,
+        Self::Supposed,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {
@@ -106,6 +128,19 @@ impl Fact {
         matches!(self, Self::Media | Self::MediaEnd)
     }
 
+    /// Whether it tells of an early dialog.
+    pub(super) const fn is_early(self) -> bool {
+        matches!(self, Self::EarlyTag | Self::EarlyMedia | Self::EarlyMediaEnd)
+    }
+
+    /// Whether a header may give several values, and further hops add theirs.
+    const fn is_list(self) -> bool {
+        matches!(
+            self,
+            Self::CallerAsserted | Self::CalleeAsserted | Self::CallerAccess | Self::CalleeAccess | Self::FeatureTag
+        )
+    }
+
     /// How values of this kind may be shortened.
     const fn sharing(self) -> Sharing {
         match self {
@@ -114,6 +149,7 @@ impl Fact {
             Self::CallerAsserted => Sharing::PartOf(Self::From),
             Self::CallerAgent
             | Self::CalleeAgent
+            | Self::AssertedService
             | Self::CommunicationService
             | Self::FeatureTag
             | Self::Priority
@@ -125,7 +161,8 @@ impl Fact {
             | Self::OriginatingIoi
             | Self::TerminatingIoi
             | Self::TransitIoi
-            | Self::Media => Sharing::Whole,
+            | Self::Media
+            | Self::EarlyMedia => Sharing::Whole,
             _ => Sharing::Nothing,
         }
     }
@@ -144,6 +181,8 @@ enum Sharing {
     PartOf(Fact),
 }
 
+/// Most values kept of a header that may come many times, over all hops.
+pub(super) const MAX_VALUES: usize = 4;
 /// Longest value kept of one field, in bytes: a header may be 64 KiB long, and a table of dialogs must not be. What is
 /// longer is cut; Call-ID and tags, which identify, are kept to [`MAX_KEY`] and compared by their kept part.
 pub(super) const MAX_VALUE: usize = 1024;
@@ -180,6 +219,11 @@ impl<'a> FactValue<'a> {
         text.strip_prefix(self.head).is_some_and(|rest| rest == self.tail)
     }
 
+    fn is_same(&self, other: &FactValue<'_>) -> bool {
+        self.head.len() + self.tail.len() == other.head.len() + other.tail.len()
+            && self.head.iter().chain(self.tail).eq(other.head.iter().chain(other.tail))
+    }
+
     /// The part of `len` bytes from `start` on.
     fn part(&self, start: usize, len: usize) -> Option<Self> {
         let end = start.checked_add(len)?;
@@ -189,6 +233,15 @@ impl<'a> FactValue<'a> {
             tail: self.tail.get(start.saturating_sub(split)..end.saturating_sub(split))?,
         })
     }
+}
+
+/// A part of a block, by the message that it came with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The key of the dialog, and what the INVITE told: what further branches of it have too.
+    Invite,
+    /// What the answer and all after it told, of this dialog alone.
+    Answer,
 }
 
 /// A packed, immutable list of facts.
@@ -249,6 +302,19 @@ impl Block {
 
     fn fields(&self) -> Fields<'_> {
         Fields(&self.0)
+    }
+
+    /// The fields of a part; [`Fact::Answered`], which stands between the two, is in neither.
+    fn part(&self, part: Part) -> Fields<'_> {
+        let mut rest = self.fields();
+        let mut invite = 0;
+        while let Some(field) = rest.next().filter(|field| field.fact != Fact::Answered) {
+            invite += field.bytes.len();
+        }
+        match part {
+            Part::Invite => Fields(self.0.get(..invite).unwrap_or_default()),
+            Part::Answer => rest,
+        }
     }
 }
 
@@ -451,6 +517,81 @@ impl Packer {
         self
     }
 
+    /// Adds the fields of a part of a block for which `keep` says yes, with From and To as in [`Packer::copy`].
+    pub fn copy_part(&mut self, block: &Block, part: Part, mut keep: impl FnMut(Fact) -> bool) -> &mut Self {
+        self.copy_as(block, part, |fact, _| keep(fact).then_some(fact))
+    }
+
+    /// Adds the fields of a part of a block, each as the kind that `kind` says, if any. It is told the value too, where that
+    /// stands in the block as it is; a kind may only become one that is shared in the same way.
+    pub fn copy_as(
+        &mut self,
+        block: &Block,
+        part: Part,
+        mut kind: impl FnMut(Fact, &[u8]) -> Option<Fact>,
+    ) -> &mut Self {
+        for field in block.part(part) {
+            let own = if let Form::Own(value) = field.form { value } else { &[] };
+            if let (Some(fact), [first, rest @ ..]) = (kind(field.fact, own), field.bytes) {
+                self.kinds |= 1 << fact as u8;
+                self.bytes.push(first & FORM | fact as u8);
+                self.bytes.extend_from_slice(rest);
+            }
+        }
+        self
+    }
+
+    /// Adds the part of the answer, from [`Fact::Answered`] on, if there is one.
+    pub fn copy_answer(&mut self, block: &Block, mut keep: impl FnMut(Fact) -> bool) -> &mut Self {
+        if let Some(hops) = block.own(Fact::Answered) {
+            self.push(Fact::Answered, hops).copy_part(block, Part::Answer, &mut keep);
+        }
+        self
+    }
+
+    /// Adds what a part of a block tells and was not gathered yet: of a list the values that are missing, of anything else
+    /// all or nothing. What stood in another value stands for itself where that may be gone.
+    pub fn merge(&mut self, block: &Block, part: Part, mut keep: impl FnMut(Fact) -> bool) -> &mut Self {
+        let had = self.kinds;
+        for field in block.part(part) {
+            let fact = field.fact;
+            let value = value(&block.0, field.form, &self.words);
+            let is_new = if fact.is_list() { self.lacks(fact, &value) } else { had & 1 << fact as u8 == 0 };
+            if !is_new || !keep(fact) {
+                continue;
+            }
+            if let Form::Part(..) = field.form {
+                let text = value.to_box();
+                self.push(fact, &text);
+            } else {
+                self.kinds |= 1 << fact as u8;
+                self.bytes.extend_from_slice(field.bytes);
+            }
+        }
+        self
+    }
+
+    /// Whether there is room in a list for this value, and it was not gathered.
+    fn lacks(&self, fact: Fact, text: &FactValue<'_>) -> bool {
+        if !self.has(fact) {
+            return true;
+        }
+        let mut values = Fields(&self.bytes).filter(|field| field.fact == fact).take(MAX_VALUES);
+        let mut known = 0;
+        values.all(|field| {
+            known += 1;
+            !value(&self.bytes, field.form, &self.words).is_same(text)
+        }) && known < MAX_VALUES
+    }
+
+    /// Adds a value to a list, if that does not have it and has room.
+    pub fn push_list(&mut self, fact: Fact, text: &[u8]) -> &mut Self {
+        if self.lacks(fact, &FactValue { head: &text[..text.len().min(MAX_VALUE)], tail: &[] }) {
+            self.push(fact, text);
+        }
+        self
+    }
+
     /// Whether a field of this kind was gathered.
     pub fn has(&self, fact: Fact) -> bool {
         self.kinds & (1 << fact as u8) != 0
@@ -519,7 +660,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn gives_back_what_was_packed(fields in prop::collection::vec((0_u8..36, prop::collection::vec(any::<u8>(), 0..700)), 0..20)) {
+        fn gives_back_what_was_packed(fields in prop::collection::vec((0_u8..Fact::ALL.len() as u8, prop::collection::vec(any::<u8>(), 0..700)), 0..20)) {
             let mut packer = Packer::default();
             // Twice: the second time more of it is shared.
             for _ in 0..2 {
@@ -535,7 +676,7 @@ mod tests {
         #[test]
         fn what_is_shared_reads_as_if_it_were_not(
             dialogs in prop::collection::vec(
-                prop::collection::vec((4_u8..36, "<?(sip:)?[ab]{0,2}(@example)?(>|;x)?", any::<bool>()), 0..12), 1..12),
+                prop::collection::vec((4_u8..Fact::ALL.len() as u8, "<?(sip:)?[ab]{0,2}(@example)?(>|;x)?", any::<bool>()), 0..12), 1..12),
         ) {
             let mut packer = Packer::default();
             let mut blocks = Vec::new();

@@ -15,10 +15,18 @@ fn text(value: FactValue<'_>) -> Text {
 pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Parties, Service, Network, Correlation) {
     let (mut parties, mut service) = (Parties::default(), Service { kind, ..Service::default() });
     let (mut network, mut correlation) = (Network::default(), Correlation::default());
+    let mut asserted_service = None;
     for (fact, value) in block.values(packer) {
         let only = match fact {
             // What the dialog itself is known by.
             Fact::CallId | Fact::FirstTag | Fact::SecondTag | Fact::InviteHop => continue,
+            // What is kept for a branch that is not answered yet, and how to tell what came with what.
+            Fact::EarlyTag
+            | Fact::EarlyMedia
+            | Fact::EarlyMediaEnd
+            | Fact::Answered
+            | Fact::LateOffer
+            | Fact::Supposed => continue,
 
             Fact::CallerAsserted => {
                 parties.calling.push(text(value));
@@ -48,6 +56,10 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
             }
             Fact::CalleeAccess => {
                 network.callee_access.push(text(value));
+                continue;
+            }
+            Fact::AssertedService => {
+                asserted_service = asserted_service.or_else(|| Some(text(value)));
                 continue;
             }
             Fact::Node => {
@@ -87,6 +99,7 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
             *only = Some(text(value));
         }
     }
+    service.communication_service = asserted_service.or(service.communication_service);
     (parties, service, network, correlation)
 }
 

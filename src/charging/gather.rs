@@ -2,7 +2,7 @@
 
 use memchr::memchr_iter;
 
-use super::block::{Fact, Packer};
+use super::block::{Fact, MAX_VALUES, Packer};
 use super::compose::pack_node;
 use super::record::{Media, Role};
 use crate::packet::Endpoint;
@@ -11,8 +11,6 @@ use crate::sip::{
     ChargingVector, FeatureTag, Header, Message, StartLine, communication_service, feature_tags, instance, without_tag,
 };
 
-/// Most values kept of a header that may come many times.
-const MAX_VALUES: usize = 4;
 /// Most m= sections kept.
 const MAX_MEDIA: usize = 8;
 
@@ -89,16 +87,24 @@ pub(crate) fn gather_answer(
 
 /// Adds the media of an answered session description, unless the packer has some.
 pub(crate) fn gather_media(packer: &mut Packer, sdp: Sdp<'_>) -> Gathered {
-    let mut gathered = Gathered { sdp: true, messaging: false };
-    let had_media = packer.has(Fact::Media);
-    for section in sdp.media().take(MAX_MEDIA) {
-        gathered.messaging |= section.port != 0 && section.kind.eq_ignore_ascii_case(b"message");
-        if !had_media {
-            packer.push_written(Fact::Media, |bytes| Media::pack(&section, bytes));
-            packer.push_written(Fact::MediaEnd, |bytes| Media::pack_end(&section, bytes));
-        }
+    if !packer.has(Fact::Media) {
+        push_media(packer, sdp, Fact::Media, Fact::MediaEnd);
     }
-    gathered
+    Gathered { sdp: true, messaging: has_messaging(sdp) }
+}
+
+/// Adds the media of a session description, as these two kinds.
+pub(super) fn push_media(packer: &mut Packer, sdp: Sdp<'_>, what: Fact, end: Fact) {
+    for section in sdp.media().take(MAX_MEDIA) {
+        packer.push_written(what, |bytes| Media::pack(&section, bytes));
+        packer.push_written(end, |bytes| Media::pack_end(&section, bytes));
+    }
+}
+
+/// Whether a session description has MSRP with a port.
+pub(crate) fn has_messaging(sdp: Sdp<'_>) -> bool {
+    let mut sections = sdp.media().take(MAX_MEDIA);
+    sections.any(|section| section.port != 0 && section.kind.eq_ignore_ascii_case(b"message"))
 }
 
 /// What the product tokens of a sender say it is: OMA SIMPLE IM names them `IM-serv/` and `IM-client/`.
@@ -129,11 +135,8 @@ pub(crate) fn product_role(agent: &[u8]) -> Role {
 }
 
 fn list(packer: &mut Packer, fact: Fact, message: &Message<'_>, header: Header) {
-    if packer.has(fact) {
-        return;
-    }
     for element in message.all(header).flat_map(|value| value.elements()).take(MAX_VALUES) {
-        packer.push(fact, &element.unfold());
+        packer.push_list(fact, &element.unfold());
     }
 }
 
@@ -175,10 +178,10 @@ fn device(packer: &mut Packer, fact: Fact, message: &Message<'_>) {
 
 /// Adds the IM feature tags, each once, and the communication service; says whether there are any IM feature tags.
 fn tags(packer: &mut Packer, message: &Message<'_>) -> bool {
-    let mut wants_service = !packer.has(Fact::CommunicationService);
-    if wants_service
-        && [Header::PAssertedService, Header::FeatureCaps].iter().any(|header| message.first(*header).is_some())
-    {
+    let asserted = message.first(Header::PAssertedService);
+    packer.push_new(Fact::AssertedService, asserted.as_ref().map(|value| value.unfold()).as_deref());
+    let mut wants_service = asserted.is_none() && !packer.has(Fact::CommunicationService);
+    if wants_service && message.first(Header::FeatureCaps).is_some() {
         packer.push_new(Fact::CommunicationService, communication_service(message).as_deref());
         wants_service = false;
     }
@@ -186,7 +189,6 @@ fn tags(packer: &mut Packer, message: &Message<'_>) -> bool {
     if !shows(message, Header::Contact, b"+g.") && !shows(message, Header::AcceptContact, b"+g.") {
         return false;
     }
-    let keep = !packer.has(Fact::FeatureTag);
     let mut found = 0;
     for tag in feature_tags(message) {
         if let FeatureTag::Icsi(urn) = &tag
@@ -199,9 +201,7 @@ fn tags(packer: &mut Packer, message: &Message<'_>) -> bool {
             continue;
         }
         found += 1;
-        if keep && !packer.holds(Fact::FeatureTag, tag.text()) {
-            packer.push(Fact::FeatureTag, tag.text());
-        }
+        packer.push_list(Fact::FeatureTag, tag.text());
     }
     found > 0
 }
@@ -239,7 +239,9 @@ mod tests {
             );
             let Ok(message) = Message::parse(text.as_bytes(), Carriage::Datagram) else { return Ok(()) };
             let mut plain = Packer::default();
-            plain.push_new(Fact::CommunicationService, communication_service(&message).as_deref());
+            let asserted = message.first(Header::PAssertedService).is_some();
+            let service = if asserted { Fact::AssertedService } else { Fact::CommunicationService };
+            plain.push_new(service, communication_service(&message).as_deref());
             plain.push_new(Fact::CallerInstance, instance(&message));
             let im: Vec<_> = feature_tags(&message).filter(FeatureTag::is_im).take(MAX_VALUES).collect();
             for tag in &im {

@@ -4,6 +4,7 @@ pub mod cause;
 
 mod block;
 mod compose;
+mod early;
 mod evidence;
 mod gather;
 mod id;
@@ -15,10 +16,11 @@ mod server;
 mod words;
 
 pub use crate::sip::sdp::Direction;
-pub use block::{Block, Fact, FactValue, Packer};
+pub use block::{Block, Fact, FactValue, Packer, Part};
 pub(crate) use compose::told;
+pub(crate) use early::{copy_for_branch, has_early, note_early};
 pub use evidence::{Confirmation, Evidence, Sight};
-pub(crate) use gather::{Gathered, gather_answer, gather_invite, gather_media, product_role};
+pub(crate) use gather::{Gathered, gather_answer, gather_invite, gather_media, has_messaging, product_role};
 pub use options::{ImServer, ImServerError, Options, OrphanBye};
 pub use party::PartyAddress;
 pub use record::{

@@ -90,15 +90,8 @@ impl Sessions {
         if !message.to_tag().is_empty() {
             self.confirm(place, Confirmation::Ack);
         }
+        self.answer_in_ack(place, at);
         self.schedule(place, self.clock());
-    }
-
-    /// The SDP answer stands in the ACK when the 2xx carried the offer (RFC 3261 §13.2.1).
-    fn answer_in_ack(&mut self, place: Place, at: &Crossed<'_>) {
-        let offered = self.table.get(place).is_some_and(|dialog| dialog.marks.has(Marks::OFFER));
-        if !offered && !at.message.body().is_empty() {
-            self.note_media(place, at);
-        }
     }
 
     /// Rule 6: the ACK of a failure has the branch of its INVITE on that hop (RFC 3261 §17.1.1.3), that of a 2xx another.
@@ -121,6 +114,6 @@ pub(super) fn hop_and_branch(at: &Crossed<'_>) -> [u8; 8] {
 }
 
 /// 32 bits of hash, the same after a restart. Who makes two of them equal makes the probe doubt an ACK of its own.
-fn short_hash(value: impl Hash) -> u32 {
+pub(super) fn short_hash(value: impl Hash) -> u32 {
     (FixedState::default().hash_one(value) >> 32) as u32
 }

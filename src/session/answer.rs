@@ -4,7 +4,7 @@ use super::crossed::Crossed;
 use super::dialog::{Marks, Number, Place, Side};
 use super::legs::answer_crossed;
 use super::sessions::Sessions;
-use crate::charging::{Confirmation, gather_answer};
+use crate::charging::Confirmation;
 
 impl Sessions {
     /// A response to an INVITE, initial or inside the dialog.
@@ -32,16 +32,16 @@ impl Sessions {
             self.ringing_without_invite(at);
             return;
         }
-        // The SDP answer may stand in a reliable 1xx (RFC 3262 §5), and the 2xx then has none.
-        let place = found.map(|found| found.0).or(attempt);
-        if let Some(place) = place.filter(|_| !at.message.body().is_empty()) {
-            self.note_media(place, at);
+        // The SDP answer may stand in a reliable 1xx, and the 2xx then has none.
+        if status > 100 {
+            self.provisional_media(at, found.map(|(place, sender)| (place, sender.other())));
         }
     }
 
     /// A 1xx that came before its INVITE, or whose INVITE was missed: what it says is kept for whatever follows.
     fn ringing_without_invite(&mut self, at: &Crossed<'_>) {
         if self.sibling(at, at.message.from_tag()).is_some() {
+            self.provisional_media(at, None);
             return;
         }
         let cseq = Number::of(at.message);
@@ -53,6 +53,7 @@ impl Sessions {
             dialog.invite_cseq = Some(cseq);
             dialog.highest_cseq = [cseq.get(), 0];
         }
+        self.provisional_media(at, Some((place, Side::First)));
         self.schedule(place, self.clock());
     }
 
@@ -121,21 +122,10 @@ impl Sessions {
         }
         let initial = dialog.invite_cseq == Some(cseq) && (inviter == Side::First || is_first);
         if initial {
-            let first_sight = !dialog.answer.is_some();
+            let nearest = dialog.answer.get().is_some_and(|seen| at.time < seen);
             dialog.answer.at(at.time);
             answer_crossed(dialog, at.crossing);
-            if first_sight {
-                // With an offer in the INVITE the 2xx answers it; without, the 2xx is the offer and the ACK the answer.
-                let answers = dialog.marks.has(Marks::OFFER) || !dialog.marks.has(Marks::INVITE);
-                let sdp = message.sdp().filter(|_| answers);
-                let packer = self.packer.clear();
-                packer.copy(&dialog.block, |fact| !(sdp.is_some() && fact.is_of_media()));
-                let header = self.options.correlation_header.as_deref();
-                let gathered = gather_answer(packer, message, sdp, header);
-                self.repacked += packer.repack(&mut dialog.block);
-                dialog.learned(gathered, Marks::MEDIA);
-                self.remember_leg(place);
-            }
+            self.add_answer(place, at, nearest);
             self.note_session_timer(place, at);
             self.confirm(place, Confirmation::Answer);
             self.settle(place, self.clock());

@@ -3,7 +3,7 @@
 use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Moment, NOWHERE, Number, Place, Side};
 use super::sessions::Sessions;
-use crate::charging::{Confirmation, Fact};
+use crate::charging::{Confirmation, Fact, copy_for_branch};
 use crate::sip::{Header, NameAddr};
 use crate::time::Timestamp;
 
@@ -77,25 +77,26 @@ impl Sessions {
         let packer = self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::FirstTag);
         packer.push(Fact::SecondTag, callee);
         if dialog.is_attempt() {
-            packer.copy(&dialog.block, |fact| fact >= Fact::InviteHop);
+            let agreed = copy_for_branch(packer, &dialog.block, callee, |fact| fact >= Fact::InviteHop);
             self.repacked += packer.repack(&mut dialog.block);
+            dialog.learned(agreed, Marks::MEDIA);
             return place;
         }
-        self.further_branch(place, at)
+        self.further_branch(place, at, callee)
     }
 
     /// A dialog beside an attempt that may still be answered elsewhere.
     pub(super) fn early_branch(&mut self, place: Place, at: &Crossed<'_>, callee: &[u8]) -> Place {
         let Some(dialog) = self.table.get(place) else { return place };
         self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::FirstTag).push(Fact::SecondTag, callee);
-        self.further_branch(place, at)
+        self.further_branch(place, at, callee)
     }
 
     /// Adds a dialog with the INVITE of another; the packer holds its key.
-    fn further_branch(&mut self, place: Place, at: &Crossed<'_>) -> Place {
+    fn further_branch(&mut self, place: Place, at: &Crossed<'_>, callee: &[u8]) -> Place {
         let mut branch = self.dialog_for(at);
         let Some(dialog) = self.table.get_mut(place) else { return place };
-        self.packer.copy(&dialog.block, is_of_invite);
+        let agreed = copy_for_branch(&mut self.packer, &dialog.block, callee, |fact| fact > Fact::SecondTag);
         branch.block = self.packer.pack();
         branch.invite = dialog.invite;
         branch.invite_vias = dialog.invite_vias;
@@ -120,6 +121,7 @@ impl Sessions {
         if branch.block.has(Fact::FeatureTag) {
             branch.marks.set(Marks::MESSAGING);
         }
+        branch.learned(agreed, Marks::MEDIA);
         self.insert(branch)
     }
 
@@ -161,18 +163,4 @@ impl Sessions {
             ending: None,
         }
     }
-}
-
-/// Whether a fact comes from the INVITE, and so belongs to each of its branches.
-fn is_of_invite(fact: Fact) -> bool {
-    fact > Fact::SecondTag
-        && !matches!(
-            fact,
-            Fact::CalleeAsserted
-                | Fact::CalleeAgent
-                | Fact::CalleeInstance
-                | Fact::CalleeAccess
-                | Fact::Media
-                | Fact::MediaEnd
-        )
 }

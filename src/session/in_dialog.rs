@@ -5,7 +5,7 @@ use super::dialog::{Dialog, Marks, Number, Place, Side};
 use super::ending::{Failure, TRANSACTION};
 use super::sessions::Sessions;
 use super::status::ends_dialog;
-use crate::charging::{Confirmation, gather_media};
+use crate::charging::Confirmation;
 use crate::sip::{Header, Method, SessionExpires};
 use crate::time::Timestamp;
 
@@ -15,7 +15,11 @@ impl Sessions {
         let message = at.message;
         // Rule 6: these only follow a 2xx. UPDATE and PRACK may come before it.
         let confirms = matches!(method, Method::Invite | Method::Info | Method::Message);
-        if let Some((place, side)) = self.find(at) {
+        let found = self.find(at);
+        if method == Method::Prack {
+            self.answer_in_prack(at, found);
+        }
+        if let Some((place, side)) = found {
             let Some(dialog) = self.table.get_mut(place) else { return };
             let confirms = confirms && !dialog.failed_after(at.time);
             dialog.heard(side, at.time);
@@ -24,6 +28,9 @@ impl Sessions {
             *highest = (*highest).max(message.cseq().number);
             if confirms {
                 self.confirm(place, Confirmation::InDialogRequest);
+            }
+            if method == Method::Invite && message.sdp().is_none() {
+                self.note_late_offer(place, at);
             }
             self.settle(place, self.clock());
             return;
@@ -53,6 +60,9 @@ impl Sessions {
             dialog.highest_cseq[side.index()] = message.cseq().number;
         }
         self.confirm(place, Confirmation::InDialogRequest);
+        if method == Method::Invite && message.sdp().is_none() {
+            self.note_late_offer(place, at);
+        }
         self.settle(place, self.clock());
     }
 
@@ -78,6 +88,7 @@ impl Sessions {
             }
             return;
         }
+        self.early_answer(at, method, status);
         // Rule 12: later traffic of a dialog whose beginning was missed. A 2xx to MESSAGE has a To-tag outside of dialogs
         // too, and shows nothing.
         let shows_session = matches!(method, Method::Update | Method::Info) && (200..300).contains(&status);
@@ -133,8 +144,12 @@ impl Sessions {
         if matches!(method, Method::Invite | Method::Update) {
             self.note_session_timer(place, at);
         }
-        if matches!(method, Method::Invite | Method::Update | Method::Prack) && !at.message.body().is_empty() {
-            self.note_media(place, at);
+        match method {
+            _ if at.message.body().is_empty() => {}
+            Method::Invite => self.note_media_of_2xx(place, at),
+            // Of a request that is no INVITE the answer is never anywhere else.
+            Method::Update | Method::Prack => self.note_media(place, at),
+            _ => {}
         }
         self.settle(place, self.clock());
     }
@@ -166,19 +181,6 @@ impl Sessions {
         dialog.refreshed = at.time;
         let expires = at.message.first(Header::SessionExpires).and_then(|value| SessionExpires::read(value.raw()));
         dialog.session_expires = expires.map_or(0, |expires| expires.seconds);
-    }
-
-    /// Keeps the media of an answered session description.
-    pub(super) fn note_media(&mut self, place: Place, at: &Crossed<'_>) {
-        let Some(sdp) = at.message.sdp() else { return };
-        let Some(dialog) = self.table.get_mut(place) else { return };
-        let packer = self.packer.clear().copy(&dialog.block, |fact| !fact.is_of_media());
-        let gathered = gather_media(packer, sdp);
-        if packer.is(&dialog.block) {
-            return;
-        }
-        self.repacked += packer.repack(&mut dialog.block);
-        dialog.learned(gathered, Marks::MEDIA);
     }
 }
 

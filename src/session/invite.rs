@@ -131,6 +131,7 @@ impl Sessions {
     fn same_invite(&mut self, place: Place, at: &Crossed<'_>) {
         let hop = hop_and_branch(at);
         let Some(dialog) = self.table.get_mut(place) else { return };
+        let nearest = dialog.invite.get().is_some_and(|seen| (vias(at), at.time) < (dialog.invite_vias, seen));
         dialog.invite.at(at.time);
         dialog.heard(Side::First, at.time);
         let first_sight = !dialog.marks.has(Marks::INVITE);
@@ -138,7 +139,8 @@ impl Sessions {
         let highest = &mut dialog.highest_cseq[Side::First.index()];
         *highest = (*highest).max(at.message.cseq().number);
 
-        let new_hop = !dialog.is_confirmed()
+        // What is told once, is told.
+        let new_hop = !dialog.is_told()
             && dialog.block.all_own(Fact::InviteHop).count() < MAX_HOPS
             && !dialog.block.all_own(Fact::InviteHop).any(|seen| seen == hop);
         if first_sight || new_hop {
@@ -147,16 +149,7 @@ impl Sessions {
                 dialog.marks.set(Marks::SEVERAL_HOPS);
             }
             invite_crossed(dialog, at);
-            let packer = self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::InviteHop);
-            if new_hop {
-                packer.push(Fact::InviteHop, &hop);
-            }
-            packer.copy(&dialog.block, |fact| fact > Fact::InviteHop);
-            let node = self.servers.node(at.hop, at.point);
-            let gathered = gather_invite(packer, at.message, node, self.options.correlation_header.as_deref());
-            self.repacked += packer.repack(&mut dialog.block);
-            dialog.learned(gathered, Marks::OFFER);
-            self.remember_leg(place);
+            self.add_invite(place, at, new_hop.then_some(&hop[..]), nearest);
         }
         if self.table.get(place).is_some_and(|dialog| dialog.ending.is_some()) {
             self.settle(place, self.clock());
@@ -181,7 +174,7 @@ fn invite_crossed(dialog: &mut Dialog, at: &Crossed<'_>) {
         Crossing::Leaving => dialog.marks.set(Marks::LEG_OUT),
         Crossing::Neither => {}
     }
-    dialog.invite_vias = dialog.invite_vias.min(u8::try_from(at.message.via_count()).unwrap_or(u8::MAX));
+    dialog.invite_vias = dialog.invite_vias.min(vias(at));
     let minutes = expires(at.message).unwrap_or(0).div_ceil(60);
     dialog.invite_minutes = dialog.invite_minutes.max(u8::try_from(minutes).unwrap_or(u8::MAX));
 }
@@ -196,4 +189,8 @@ impl Dialog {
             && !self.marks.has(Marks::IN_DIALOG)
             && self.ending.is_none()
     }
+}
+
+fn vias(at: &Crossed<'_>) -> u8 {
+    u8::try_from(at.message.via_count()).unwrap_or(u8::MAX)
 }

@@ -10,6 +10,7 @@ mod crossed;
 mod deadline;
 mod dialog;
 mod ending;
+mod facts;
 mod image;
 mod in_dialog;
 mod invite;

@@ -228,11 +228,15 @@ const KEYS: &[&str] = &[
     "to",
     "called",
     "calling",
+    "calledAsserted",
     "callerAgent",
     "calleeAgent",
     "service",
+    "communicationService",
     "media",
     "featureTags",
+    "access",
+    "terminatingIoi",
     "icid",
     "sessionId",
     "contributionId",
@@ -328,6 +332,7 @@ fn field(record: &StopRecord, key: &str) -> String {
         "to" => text(record.parties.to.as_ref()),
         "called" => text(record.parties.called.as_ref()),
         "calling" => text(record.parties.calling.first()),
+        "calledAsserted" => texts(&record.parties.called_asserted),
         "callerAgent" => text(record.parties.caller_agent.as_ref()),
         "calleeAgent" => text(record.parties.callee_agent.as_ref()),
         "service" => match record.service.kind {
@@ -336,8 +341,11 @@ fn field(record: &StopRecord, key: &str) -> String {
             ServiceKind::Other => "other",
         }
         .to_owned(),
+        "communicationService" => text(record.service.communication_service.as_ref()),
         "media" => record.service.media.len().to_string(),
         "featureTags" => record.service.feature_tags.len().to_string(),
+        "access" => texts(&record.network.caller_access),
+        "terminatingIoi" => text(record.network.terminating_ioi.as_ref()),
         "icid" => text(record.correlation.icid.as_ref()),
         "sessionId" => text(record.correlation.session_id.as_ref()),
         "contributionId" => text(record.correlation.contribution_id.as_ref()),
@@ -401,6 +409,11 @@ fn sight(sight: Sight) -> String {
 
 fn text(value: Option<&Private<Box<[u8]>>>) -> String {
     shown(value.map(|value| String::from_utf8_lossy(value.reveal()).into_owned()))
+}
+
+/// All values, with a comma between.
+fn texts(values: &[Private<Box<[u8]>>]) -> String {
+    shown(Some(values.iter().map(|value| text(Some(value))).collect::<Vec<_>>().join(",")))
 }
 
 fn time(value: Option<Timestamp>) -> String {
