@@ -8,8 +8,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::charging::{
-    Confirmation, Correlation, Direction, End, Evidence, Identity, Leg, Media, Network, Parties, Party, RecordId,
-    Revised, Role, Service, ServiceKind, Sight, StopRecord, Text, Times, Trigger,
+    CalledChange, Confirmation, Correlation, Direction, End, Evidence, Identity, Leg, Media, MessageBody, Network,
+    NodeRole, Parties, Party, RecordId, Revised, Role, Service, ServiceKind, Sight, StopRecord, Text, Times, Trigger,
 };
 use crate::packet::Endpoint;
 use crate::time::Timestamp;
@@ -57,6 +57,12 @@ pub(crate) fn full() -> StopRecord {
             ended_by: Party::Callee,
             terminated_by: Role::ImServer,
             reasons: vec![text("SIP;cause=408"), text("Q.850;cause=16;text=\"bye\"")],
+            bodies: vec![MessageBody {
+                content_type: some("application/vnd.etsi.sci+xml"),
+                length: 300,
+                disposition: some("render;handling=optional"),
+                originator: Party::Callee,
+            }],
         },
         parties: Parties {
             from: some("\"Alice\" <sip:alice@example.com>"),
@@ -64,7 +70,10 @@ pub(crate) fn full() -> StopRecord {
             calling: vec![text("<sip:alice@example.com>"), text("<tel:+491701234567>")],
             called: some("sip:room.7@conf.example.com;lr"),
             called_asserted: vec![text("<sip:room@conf.example.com>")],
+            called_change: Some(CalledChange { identity: text("<sip:desk@example.com>"), time: at(70) }),
+            history: vec![text("<sip:hall@example.com>;index=1"), text("<sip:room.7@conf.example.com>;index=1.1")],
             served_user: some("<sip:alice@example.com>;sescase=orig"),
+            role_of_node: NodeRole::Originating,
             caller_agent: some("IM-client/OMA1.0"),
             callee_agent: some("IM-serv/OMA1.0"),
             caller_instance: some("\"<urn:gsma:imei:90420156-025763-0>\""),
@@ -84,6 +93,7 @@ pub(crate) fn full() -> StopRecord {
                 direction: Direction::ReceiveOnly,
             }],
             priority: some("urgent"),
+            emergency: true,
         },
         network: Network {
             caller_access: vec![text("3GPP-E-UTRAN-FDD; utran-cell-id-3gpp=2620100112345678")],
@@ -95,11 +105,15 @@ pub(crate) fn full() -> StopRecord {
             visited: some("visited.net"),
             charging_functions: some("ccf=10.0.0.1"),
             node: Some(Endpoint { address: IpAddr::from([10, 0, 0, 5]), port: 5060 }.into()),
+            route_received: some("<sip:im.example.com;lr;orig>"),
+            route_transmitted: some("<sip:scscf.example.com;lr>"),
         },
         correlation: Correlation {
             icid: some("AyretyU0dm+6O2IrT5tAFrbHLso=023551024"),
             icid_generated_at: some("192.0.6.8"),
             related_icid: some("other"),
+            related_generated_at: some("192.0.6.9"),
+            fe_identifiers: some("as.example.com,ibcf.example.com"),
             session_id: some("ab30317f1a784dc48ff824d0d3715d86"),
             contribution_id: some("c1"),
             conversation_id: some("c2"),
@@ -154,6 +168,7 @@ pub(crate) fn bare() -> StopRecord {
             ended_by: Party::Unspecified,
             terminated_by: Role::Unspecified,
             reasons: Vec::new(),
+            bodies: Vec::new(),
         },
         parties: Parties::default(),
         service: Service::default(),
@@ -238,73 +253,91 @@ fn end() -> impl Strategy<Value = End> {
         one_of(&[Party::Unspecified, Party::Caller, Party::Callee]),
         one_of(&[Role::Unspecified, Role::ImClient, Role::ImServer]),
         any_texts(),
+        vec(body(), 0..2),
     )
-        .prop_map(|(trigger, cause_code, ended_by, terminated_by, reasons)| End {
+        .prop_map(|(trigger, cause_code, ended_by, terminated_by, reasons, bodies)| End {
             trigger,
             cause_code,
             ended_by,
             terminated_by,
             reasons,
+            bodies,
         })
 }
 
+fn body() -> impl Strategy<Value = MessageBody> {
+    let originator = one_of(&[Party::Unspecified, Party::Caller, Party::Callee]);
+    (maybe(), any::<u32>(), maybe(), originator).prop_map(|(content_type, length, disposition, originator)| {
+        MessageBody { content_type, length, disposition, originator }
+    })
+}
+
 fn parties() -> impl Strategy<Value = Parties> {
-    (maybe(), maybe(), any_texts(), maybe(), any_texts(), maybe(), maybe(), maybe(), maybe(), maybe()).prop_map(
-        |(from, to, calling, called, called_asserted, served_user, caller_agent, callee_agent, caller, callee)| {
-            Parties {
-                from,
-                to,
-                calling,
-                called,
-                called_asserted,
-                served_user,
-                caller_agent,
-                callee_agent,
-                caller_instance: caller,
-                callee_instance: callee,
-            }
-        },
-    )
+    let change = (any_text(), time()).prop_map(|(identity, time)| CalledChange { identity, time });
+    let roles = [NodeRole::Unspecified, NodeRole::Originating, NodeRole::Terminating];
+    let asked = (maybe(), any_texts(), one_of(&roles));
+    let reached = (maybe(), any_texts(), option::of(change), any_texts());
+    let devices = (maybe(), maybe(), maybe(), maybe());
+    (maybe(), maybe(), asked, reached, devices).prop_map(|(from, to, asked, reached, devices)| Parties {
+        from,
+        to,
+        calling: asked.1,
+        called: reached.0,
+        called_asserted: reached.1,
+        called_change: reached.2,
+        history: reached.3,
+        served_user: asked.0,
+        role_of_node: asked.2,
+        caller_agent: devices.0,
+        callee_agent: devices.1,
+        caller_instance: devices.2,
+        callee_instance: devices.3,
+    })
 }
 
 fn service() -> impl Strategy<Value = Service> {
     let kinds = [ServiceKind::Unknown, ServiceKind::InstantMessaging, ServiceKind::Other];
-    (one_of(&kinds), maybe(), any_texts(), vec(media(), 0..3), maybe()).prop_map(
-        |(kind, communication_service, feature_tags, media, priority)| Service {
+    (one_of(&kinds), maybe(), any_texts(), vec(media(), 0..3), maybe(), any::<bool>()).prop_map(
+        |(kind, communication_service, feature_tags, media, priority, emergency)| Service {
             kind,
             communication_service,
             feature_tags,
             media,
             priority,
+            emergency,
         },
     )
 }
 
 fn network() -> impl Strategy<Value = Network> {
     let node = option::of((any::<IpAddr>(), any::<u16>()).prop_map(|(address, port)| Endpoint { address, port }));
-    (any_texts(), any_texts(), maybe(), maybe(), maybe(), maybe(), maybe(), maybe(), node).prop_map(
-        |(caller_access, callee_access, cellular, originating_ioi, terminating_ioi, transit, visited, ccf, node)| {
-            Network {
-                caller_access,
-                callee_access,
-                cellular,
-                originating_ioi,
-                terminating_ioi,
-                transit_ioi: transit,
-                visited,
-                charging_functions: ccf,
-                node: node.map(Into::into),
-            }
+    let access = (any_texts(), any_texts(), maybe(), maybe(), maybe());
+    (access, maybe(), maybe(), maybe(), node, (maybe(), maybe())).prop_map(
+        |(access, originating_ioi, terminating_ioi, transit_ioi, node, routes)| Network {
+            caller_access: access.0,
+            callee_access: access.1,
+            cellular: access.2,
+            originating_ioi,
+            terminating_ioi,
+            transit_ioi,
+            visited: access.3,
+            charging_functions: access.4,
+            node: node.map(Into::into),
+            route_received: routes.0,
+            route_transmitted: routes.1,
         },
     )
 }
 
 fn correlation() -> impl Strategy<Value = Correlation> {
-    (maybe(), maybe(), maybe(), maybe(), maybe(), maybe(), maybe(), maybe()).prop_map(
+    let related = (maybe(), maybe(), maybe());
+    (maybe(), maybe(), related, maybe(), maybe(), maybe(), maybe(), maybe()).prop_map(
         |(icid, generated, related, session_id, contribution, conversation, in_reply_to, configured)| Correlation {
             icid,
             icid_generated_at: generated,
-            related_icid: related,
+            related_icid: related.0,
+            related_generated_at: related.1,
+            fe_identifiers: related.2,
             session_id,
             contribution_id: contribution,
             conversation_id: conversation,

@@ -27,6 +27,9 @@ pub enum Fact {
     CallerAsserted,
     CalleeAsserted,
     ServedUser,
+    HistoryInfo,
+    RouteReceived,
+    RouteTransmitted,
     CallerAgent,
     CalleeAgent,
     CallerInstance,
@@ -47,6 +50,8 @@ pub enum Fact {
     TerminatingIoi,
     TransitIoi,
     RelatedIcid,
+    RelatedGeneratedAt,
+    FeIdentifier,
     SessionId,
     ContributionId,
     ConversationId,
@@ -70,10 +75,14 @@ pub enum Fact {
     /// The INVITE, as above, whose 2xx made this an IM session: if it was an answer, which shows when that INVITE or the ACK
     /// is delivered late. And a byte that says whether other media had been agreed on before.
     Supposed,
+    /// The latest P-Asserted-Identity of the callee that differs from those before, behind its time in 8 bytes.
+    CalledChange,
+    /// What the body of a BYE is, as [`MessageBody`](super::MessageBody) packs it, behind what tells which BYE.
+    ByeBody,
 }
 
 impl Fact {
-    const ALL: [Self; 43] = [
+    const ALL: [Self; 50] = [
         Self::CallId,
         Self::FirstTag,
         Self::SecondTag,
@@ -84,6 +93,9 @@ impl Fact {
         Self::CallerAsserted,
         Self::CalleeAsserted,
         Self::ServedUser,
+        Self::HistoryInfo,
+        Self::RouteReceived,
+        Self::RouteTransmitted,
         Self::CallerAgent,
         Self::CalleeAgent,
         Self::CallerInstance,
@@ -103,6 +115,8 @@ impl Fact {
         Self::TerminatingIoi,
         Self::TransitIoi,
         Self::RelatedIcid,
+        Self::RelatedGeneratedAt,
+        Self::FeIdentifier,
         Self::SessionId,
         Self::ContributionId,
         Self::ConversationId,
@@ -117,6 +131,8 @@ impl Fact {
         Self::Answered,
         Self::LateOffer,
         Self::Supposed,
+        Self::CalledChange,
+        Self::ByeBody,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {
@@ -137,14 +153,24 @@ impl Fact {
     const fn is_list(self) -> bool {
         matches!(
             self,
-            Self::CallerAsserted | Self::CalleeAsserted | Self::CallerAccess | Self::CalleeAccess | Self::FeatureTag
+            Self::CallerAsserted
+                | Self::CalleeAsserted
+                | Self::HistoryInfo
+                | Self::CallerAccess
+                | Self::CalleeAccess
+                | Self::FeatureTag
         )
     }
 
     /// How values of this kind may be shortened.
     const fn sharing(self) -> Sharing {
         match self {
-            Self::From | Self::To | Self::ServedUser => Sharing::Host,
+            Self::From
+            | Self::To
+            | Self::ServedUser
+            | Self::HistoryInfo
+            | Self::RouteReceived
+            | Self::RouteTransmitted => Sharing::Host,
             Self::RequestUri | Self::CalleeAsserted => Sharing::PartOf(Self::To),
             Self::CallerAsserted => Sharing::PartOf(Self::From),
             Self::CallerAgent
@@ -161,6 +187,8 @@ impl Fact {
             | Self::OriginatingIoi
             | Self::TerminatingIoi
             | Self::TransitIoi
+            | Self::RelatedGeneratedAt
+            | Self::FeIdentifier
             | Self::Media
             | Self::EarlyMedia => Sharing::Whole,
             _ => Sharing::Nothing,

@@ -1,9 +1,11 @@
 //! The parts of a StopRecord that come straight from what a dialog kept.
 
 use super::block::{Block, Fact, FactValue, Packer};
-use super::record::{Correlation, Media, Network, Parties, Service, ServiceKind, Text};
+use super::record::{CalledChange, Correlation, Media, Network, NodeRole, Parties, Service, ServiceKind, Text};
 use crate::packet::Endpoint;
 use crate::private::Private;
+use crate::sip::{NameAddr, parameter};
+use crate::time::Timestamp;
 
 fn text(value: FactValue<'_>) -> Text {
     Private::new(value.to_box())
@@ -20,6 +22,8 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
         let only = match fact {
             // What the dialog itself is known by.
             Fact::CallId | Fact::FirstTag | Fact::SecondTag | Fact::InviteHop => continue,
+            // Of one of the BYEs: whoever concludes knows which.
+            Fact::ByeBody => continue,
             // What is kept for a branch that is not answered yet, and how to tell what came with what.
             Fact::EarlyTag
             | Fact::EarlyMedia
@@ -34,6 +38,14 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
             }
             Fact::CalleeAsserted => {
                 parties.called_asserted.push(text(value));
+                continue;
+            }
+            Fact::CalledChange => {
+                parties.called_change = unpack_change(&value.bytes());
+                continue;
+            }
+            Fact::HistoryInfo => {
+                parties.history.push(text(value));
                 continue;
             }
             Fact::FeatureTag => {
@@ -84,11 +96,15 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
             Fact::TerminatingIoi => &mut network.terminating_ioi,
             Fact::TransitIoi => &mut network.transit_ioi,
             Fact::Visited => &mut network.visited,
+            Fact::RouteReceived => &mut network.route_received,
+            Fact::RouteTransmitted => &mut network.route_transmitted,
             Fact::ChargingFunctions => &mut network.charging_functions,
 
             Fact::Icid => &mut correlation.icid,
             Fact::IcidGeneratedAt => &mut correlation.icid_generated_at,
             Fact::RelatedIcid => &mut correlation.related_icid,
+            Fact::RelatedGeneratedAt => &mut correlation.related_generated_at,
+            Fact::FeIdentifier => &mut correlation.fe_identifiers,
             Fact::SessionId => &mut correlation.session_id,
             Fact::ContributionId => &mut correlation.contribution_id,
             Fact::ConversationId => &mut correlation.conversation_id,
@@ -100,7 +116,48 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
         }
     }
     service.communication_service = asserted_service.or(service.communication_service);
+    service.emergency = parties.called.as_ref().is_some_and(|called| is_emergency(called.reveal()));
+    parties.role_of_node = role_of_node(&parties, &network);
     (parties, service, network, correlation)
+}
+
+/// RFC 5031 §4.2: `urn:service:sos`, and the services below it.
+fn is_emergency(uri: &[u8]) -> bool {
+    const SOS: &[u8] = b"urn:service:sos";
+    uri.split_at_checked(SOS.len())
+        .is_some_and(|(head, rest)| head.eq_ignore_ascii_case(SOS) && matches!(rest.first(), None | Some(b'.')))
+}
+
+/// RFC 5502 §6: the session case of the served user; else TS 24.229 §5.4.3.2: `orig` in the Route says that the caller is
+/// served. A Route without it says nothing.
+fn role_of_node(parties: &Parties, network: &Network) -> NodeRole {
+    let served = parties.served_user.as_ref().and_then(|user| NameAddr::read(user.reveal()));
+    let case = served.and_then(|user| parameter(user.params, b"sescase"));
+    let is = |name: &[u8]| case.is_some_and(|case| case.eq_ignore_ascii_case(name));
+    if is(b"orig") {
+        return NodeRole::Originating;
+    }
+    if is(b"term") {
+        return NodeRole::Terminating;
+    }
+    let route = network.route_received.as_ref().and_then(|route| NameAddr::read(route.reveal()));
+    let mut params = route.into_iter().flat_map(|route| route.uri.split(|byte| *byte == b';').skip(1));
+    match params.any(|param| param.trim_ascii().eq_ignore_ascii_case(b"orig")) {
+        true => NodeRole::Originating,
+        false => NodeRole::Unspecified,
+    }
+}
+
+/// Time, and then the value.
+pub(crate) fn pack_change(time: Timestamp, identity: &[u8], bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(&time.nanos().to_ne_bytes());
+    bytes.extend_from_slice(identity);
+}
+
+pub(crate) fn unpack_change(bytes: &[u8]) -> Option<CalledChange> {
+    let (time, identity) = bytes.split_first_chunk::<8>()?;
+    let time = Timestamp::from_nanos(i64::from_ne_bytes(*time));
+    Some(CalledChange { identity: Private::new(identity.into()), time })
 }
 
 /// Port in network byte order, then the 4 or 16 bytes of the address.

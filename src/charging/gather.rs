@@ -5,6 +5,7 @@ use memchr::memchr_iter;
 use super::block::{Fact, MAX_VALUES, Packer};
 use super::compose::pack_node;
 use super::record::{Media, Role};
+use super::server::Crossing;
 use crate::packet::Endpoint;
 use crate::sip::sdp::Sdp;
 use crate::sip::{
@@ -28,6 +29,7 @@ pub(crate) fn gather_invite(
     packer: &mut Packer,
     invite: &Message<'_>,
     node: Option<Endpoint>,
+    crossing: Crossing,
     correlation_header: Option<&str>,
 ) -> Gathered {
     let kept = |packer: &mut Packer, fact, header| {
@@ -44,6 +46,12 @@ pub(crate) fn gather_invite(
     }
     list(packer, Fact::CallerAsserted, invite, Header::PAssertedIdentity);
     kept(packer, Fact::ServedUser, Header::PServedUser);
+    list(packer, Fact::HistoryInfo, invite, Header::HistoryInfo);
+    if let Some(route) = invite.first(Header::Route).and_then(|value| value.elements().next()) {
+        // Whoever gets the INVITE received it, unless that is the next one after the server.
+        let fact = if crossing == Crossing::Leaving { Fact::RouteTransmitted } else { Fact::RouteReceived };
+        packer.push_new(fact, [&*route.unfold()]);
+    }
     kept(packer, Fact::CallerAgent, Header::UserAgent);
     device(packer, Fact::CallerInstance, invite);
     kept(packer, Fact::Priority, Header::ResourcePriority);
@@ -150,7 +158,9 @@ fn charging_vector(packer: &mut Packer, message: &Message<'_>) {
         .push_new(Fact::OriginatingIoi, vector.originating_ioi)
         .push_new(Fact::TerminatingIoi, vector.terminating_ioi)
         .push_new(Fact::TransitIoi, vector.transit_ioi)
-        .push_new(Fact::RelatedIcid, vector.related_icid);
+        .push_new(Fact::RelatedIcid, vector.related_icid)
+        .push_new(Fact::RelatedGeneratedAt, vector.related_generated_at)
+        .push_new(Fact::FeIdentifier, vector.fe_identifier);
 }
 
 fn keys(packer: &mut Packer, message: &Message<'_>, correlation_header: Option<&str>) {

@@ -3,6 +3,7 @@
 pub mod cause;
 
 mod block;
+mod body;
 mod compose;
 mod early;
 mod evidence;
@@ -17,14 +18,14 @@ mod words;
 
 pub use crate::sip::sdp::Direction;
 pub use block::{Block, Fact, FactValue, Packer, Part};
-pub(crate) use compose::told;
+pub(crate) use compose::{pack_change, told, unpack_change};
 pub(crate) use early::{copy_for_branch, has_early, note_early};
 pub use evidence::{Confirmation, Evidence, Sight};
 pub(crate) use gather::{Gathered, gather_answer, gather_invite, gather_media, has_messaging, product_role};
 pub use options::{ImServer, ImServerError, Options, OrphanBye};
 pub use party::PartyAddress;
 pub use record::{
-    Correlation, End, Identity, Leg, Media, Network, Parties, Party, RecordId, Revised, Role, Service, ServiceKind,
-    StopRecord, Text, Times, Trigger,
+    CalledChange, Correlation, End, Identity, Leg, Media, MessageBody, Network, NodeRole, Parties, Party, RecordId,
+    Revised, Role, Service, ServiceKind, StopRecord, Text, Times, Trigger,
 };
 pub use server::{Crossing, Point, Servers};

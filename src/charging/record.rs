@@ -89,6 +89,21 @@ pub struct End {
     pub terminated_by: Role,
     /// Reason headers (RFC 3326) of the BYE, each value whole (Reason-Header 3401).
     pub reasons: Vec<Text>,
+    /// The body of the BYE, if it had one (Message-Body 889).
+    pub bodies: Vec<MessageBody>,
+}
+
+/// What the body of a message was; what stood in it is not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageBody {
+    /// Content-Type (826).
+    pub content_type: Option<Text>,
+    /// Bytes of the body (Content-Length 827).
+    pub length: u32,
+    /// Content-Disposition (828).
+    pub disposition: Option<Text>,
+    /// Whose message it was (Originator 864).
+    pub originator: Party,
 }
 
 /// What showed that the session had ended.
@@ -153,14 +168,38 @@ pub struct Parties {
     pub called: Option<Text>,
     /// P-Asserted-Identity of the 2xx (Called-Asserted-Identity 1250), at most 4.
     pub called_asserted: Vec<Text>,
-    /// P-Served-User of the INVITE (Subscription-Id 443, Role-Of-Node 829).
+    /// A later P-Asserted-Identity of the callee, in a 2xx inside the dialog (Called-Identity-Change 3917).
+    pub called_change: Option<CalledChange>,
+    /// History-Info of the INVITE, at most 4: whom it was meant for before it was sent on (Requested-Party-Address 1251).
+    pub history: Vec<Text>,
+    /// P-Served-User of the INVITE (Subscription-Id 443).
     pub served_user: Option<Text>,
+    /// `sescase` of P-Served-User, else `orig` of the top Route that was received (Role-Of-Node 829).
+    pub role_of_node: NodeRole,
     /// User-Agent of the INVITE, Server or User-Agent of the 2xx, as product tokens.
     pub caller_agent: Option<Text>,
     pub callee_agent: Option<Text>,
     /// `+sip.instance` of the caller's and callee's Contact (Instance-Id 3402).
     pub caller_instance: Option<Text>,
     pub callee_instance: Option<Text>,
+}
+
+/// The callee asserts another identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalledChange {
+    /// P-Asserted-Identity (Called-Identity 3916).
+    pub identity: Text,
+    /// Of the 2xx that had it (Change-Time 2038).
+    pub time: Timestamp,
+}
+
+/// For which side of the session the charging point serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum NodeRole {
+    #[default]
+    Unspecified,
+    Originating,
+    Terminating,
 }
 
 /// Which service the session was.
@@ -175,6 +214,8 @@ pub struct Service {
     pub media: Vec<Media>,
     /// Priority or Resource-Priority of the INVITE (Session-Priority 650).
     pub priority: Option<Text>,
+    /// The Request-URI is an emergency service, `urn:service:sos` (IMS-Emergency-Indicator 2322).
+    pub emergency: bool,
 }
 
 /// The service a session is charged as (rule 16).
@@ -228,6 +269,10 @@ pub struct Network {
     pub charging_functions: Option<Text>,
     /// Address of the IM Server the session was charged at, or of the INVITE's next hop where none was named.
     pub node: Option<Private<Endpoint>>,
+    /// Top Route of the INVITE as it came to that address (Route-Header-Received 3403).
+    pub route_received: Option<Text>,
+    /// Top Route of the INVITE as it left the IM Server (Route-Header-Transmitted 3404).
+    pub route_transmitted: Option<Text>,
 }
 
 /// Keys that link this leg with the others of the same communication (rule 17).
@@ -239,6 +284,10 @@ pub struct Correlation {
     pub icid_generated_at: Option<Text>,
     /// P-Charging-Vector `related-icid` (2711).
     pub related_icid: Option<Text>,
+    /// P-Charging-Vector `related-icid-gen-addr` (2712).
+    pub related_generated_at: Option<Text>,
+    /// P-Charging-Vector `fe-identifier`, the list as sent (FE-Identifier-List 4413).
+    pub fe_identifiers: Option<Text>,
     /// Session-ID (RFC 7989, RFC 7329), as sent.
     pub session_id: Option<Text>,
     pub contribution_id: Option<Text>,

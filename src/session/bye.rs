@@ -102,6 +102,7 @@ impl Sessions {
         }
         dialog.highest_cseq[side.index()] = highest.max(cseq);
         dialog.void_if_it_went_on();
+        self.note_body(place, at);
         self.settle(place, self.clock());
         if at.crossing == Crossing::Entering {
             self.tell_other_points(at);

@@ -5,9 +5,11 @@ use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Number, Place, Side};
 use super::sessions::Sessions;
 use crate::charging::{
-    Block, Fact, Packer, Part, gather_answer, gather_invite, gather_media, has_early, has_messaging, note_early,
+    Block, Fact, MessageBody, Packer, Part, gather_answer, gather_invite, gather_media, has_early, has_messaging,
+    note_early, pack_change, unpack_change,
 };
-use crate::sip::Method;
+use crate::sip::{Header, Method};
+use crate::time::Timestamp;
 
 /// Hops whose copy of the 2xx is read. What those further on add is not told.
 const MAX_ANSWER_HOPS: usize = 8;
@@ -28,12 +30,12 @@ impl Sessions {
             packer.push(Fact::InviteHop, hop);
         }
         let gathered = if nearest {
-            let gathered = gather_invite(packer, at.message, node, header);
+            let gathered = gather_invite(packer, at.message, node, at.crossing, header);
             packer.merge(&dialog.block, Part::Invite, |fact| fact > Fact::InviteHop);
             gathered
         } else {
             packer.copy_part(&dialog.block, Part::Invite, |fact| fact > Fact::InviteHop);
-            gather_invite(packer, at.message, node, header)
+            gather_invite(packer, at.message, node, at.crossing, header)
         };
         if let Some(hops) = dialog.block.own(Fact::Answered) {
             packer.push(Fact::Answered, hops).merge(&dialog.block, Part::Answer, |_| true);
@@ -126,7 +128,7 @@ impl Sessions {
         }
         begin_answer(&mut self.packer, &dialog.block, |fact| fact != Fact::Supposed);
         self.packer.push_written(Fact::Supposed, |bytes| {
-            bytes.extend_from_slice(&of_invite(at));
+            bytes.extend_from_slice(&of(at));
             bytes.push(u8::from(before.has(Marks::MEDIA)));
         });
         self.keep_packed(place);
@@ -146,7 +148,7 @@ impl Sessions {
             !(supposed && (fact == Fact::Supposed || fact.is_of_media()) || !is_known && fact == Fact::LateOffer)
         });
         if !is_known {
-            self.packer.push(Fact::LateOffer, &of_invite(at));
+            self.packer.push(Fact::LateOffer, &of(at));
         }
         self.keep_packed(place);
         if let Some(dialog) = self.table.get_mut(place).filter(|_| supposed) {
@@ -238,6 +240,42 @@ impl Sessions {
         }
     }
 
+    /// Keeps what the body of a BYE is; of each sender the latest.
+    pub(super) fn note_body(&mut self, place: Place, at: &Crossed<'_>) {
+        let Some(dialog) = self.table.get(place).filter(|_| !at.message.body().is_empty()) else { return };
+        let bye = of(at);
+        if dialog.block.all_own(Fact::ByeBody).any(|seen| seen.starts_with(&bye)) {
+            return;
+        }
+        // A body is rare, and a second one rarer: that of the other side stays, an earlier one of this side goes.
+        let other = dialog.block.all_own(Fact::ByeBody).find(|seen| !seen.starts_with(&bye[..4]));
+        begin_answer(&mut self.packer, &dialog.block, |fact| fact != Fact::ByeBody);
+        if let Some(other) = other {
+            self.packer.push(Fact::ByeBody, other);
+        }
+        self.packer.push_written(Fact::ByeBody, |bytes| {
+            bytes.extend_from_slice(&bye);
+            MessageBody::pack(at.message, bytes);
+        });
+        self.keep_packed(place);
+    }
+
+    /// A 2xx to an INVITE or UPDATE of the caller, inside the dialog, may say that the callee is another now.
+    pub(super) fn note_called(&mut self, place: Place, at: &Crossed<'_>) {
+        let Some(identity) = at.message.first(Header::PAssertedIdentity) else { return };
+        let Some(identity) = identity.elements().next().map(|element| element.unfold()) else { return };
+        let Some(dialog) = self.table.get(place) else { return };
+        if !dialog.caller_known() || dialog.key().1 != at.message.from_tag() {
+            return;
+        }
+        if dialog.knows_called(&self.packer, &identity, at.time) {
+            return;
+        }
+        begin_answer(&mut self.packer, &dialog.block, |fact| fact != Fact::CalledChange);
+        self.packer.push_written(Fact::CalledChange, |bytes| pack_change(at.time, &identity, bytes));
+        self.keep_packed(place);
+    }
+
     /// Makes what was packed the block of a dialog, if it is not that already.
     fn keep_packed(&mut self, place: Place) {
         let Some(dialog) = self.table.get_mut(place) else { return };
@@ -252,6 +290,16 @@ impl Dialog {
         self.ending.as_deref().is_some_and(|ending| ending.told.is_some())
     }
 
+    /// Whether the callee is not known to be another than before with this identity, which it asserted at that time.
+    fn knows_called(&self, packer: &Packer, identity: &[u8], time: Timestamp) -> bool {
+        if let Some(change) = self.block.own(Fact::CalledChange).and_then(unpack_change) {
+            return **change.identity.reveal() == *identity || time <= change.time;
+        }
+        let asserted = self.block.values(packer).filter(|(fact, _)| *fact == Fact::CalleeAsserted);
+        let mut asserted = asserted.map(|(_, value)| value.bytes()).peekable();
+        asserted.peek().is_none() || asserted.any(|known| *known == *identity)
+    }
+
     /// Whether a message belongs to the initial INVITE, and is none of a request inside the dialog.
     fn is_initial(&self, at: &Crossed<'_>) -> bool {
         self.key().1 == at.message.from_tag() && self.invite_cseq == Some(Number::of(at.message))
@@ -259,12 +307,12 @@ impl Dialog {
 
     /// Whether the 2xx to the INVITE of this message made the session IM, and nothing else did.
     fn is_supposed(&self, at: &Crossed<'_>) -> bool {
-        self.block.own(Fact::Supposed).is_some_and(|value| value.starts_with(&of_invite(at)))
+        self.block.own(Fact::Supposed).is_some_and(|value| value.starts_with(&of(at)))
     }
 
     /// Whether the INVITE of this message is known for having had no offer.
     fn has_late_offer(&self, at: &Crossed<'_>) -> bool {
-        self.block.own(Fact::LateOffer).is_some_and(|seen| *seen == of_invite(at))
+        self.block.own(Fact::LateOffer).is_some_and(|seen| *seen == of(at))
     }
 
     /// Whether the INVITE that a message answers had an offer, as far as is known: so the SDP of the message is its answer.
@@ -286,10 +334,15 @@ fn callee<'a>(at: &Crossed<'a>, requester: Side) -> &'a [u8] {
     if requester == Side::First { at.message.to_tag() } else { at.message.from_tag() }
 }
 
-/// What an INVITE inside a dialog, its answer and its ACK have in common.
-fn of_invite(at: &Crossed<'_>) -> [u8; 8] {
+/// What a request inside a dialog, its copies, its answer and its ACK have in common.
+fn of(at: &Crossed<'_>) -> [u8; 8] {
+    of_request(at.message.from_tag(), at.message.cseq().number)
+}
+
+/// The same, of the request of this sender with this number.
+pub(super) fn of_request(sender: &[u8], cseq: u32) -> [u8; 8] {
     let mut bytes = [0; 8];
-    bytes[..4].copy_from_slice(&short_hash(at.message.from_tag()).to_ne_bytes());
-    bytes[4..].copy_from_slice(&at.message.cseq().number.to_ne_bytes());
+    bytes[..4].copy_from_slice(&short_hash(sender).to_ne_bytes());
+    bytes[4..].copy_from_slice(&cseq.to_ne_bytes());
     bytes
 }

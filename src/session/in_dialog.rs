@@ -143,6 +143,7 @@ impl Sessions {
         dialog.void_challenged(at.time);
         if matches!(method, Method::Invite | Method::Update) {
             self.note_session_timer(place, at);
+            self.note_called(place, at);
         }
         match method {
             _ if at.message.body().is_empty() => {}

@@ -111,7 +111,8 @@ impl Sessions {
         packer.push(Fact::CallId, at.message.call_id()).push(Fact::FirstTag, at.message.from_tag());
         packer.push(Fact::InviteHop, &hop);
         let node = self.servers.node(at.hop, at.point);
-        let gathered = gather_invite(packer, at.message, node, self.options.correlation_header.as_deref());
+        let header = self.options.correlation_header.as_deref();
+        let gathered = gather_invite(packer, at.message, node, at.crossing, header);
         attempt.block = packer.pack();
         attempt.marks.set(Marks::CALLER_KNOWN);
         attempt.marks.set(Marks::INVITE);

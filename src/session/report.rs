@@ -3,10 +3,12 @@
 use super::dialog::service_kind;
 use super::dialog::{Dialog, Marks, Side};
 use super::ending::{Conclusion, Ending};
+use super::facts::of_request;
 use super::losses::Toll;
 use super::reasons::Reasons;
 use crate::charging::{
-    End, Evidence, Identity, Leg, Packer, RecordId, Revised, Sight, StopRecord, Text, Times, Trigger, told,
+    End, Evidence, Fact, Identity, Leg, MessageBody, Packer, RecordId, Revised, Sight, StopRecord, Text, Times,
+    Trigger, told,
 };
 use crate::private::Private;
 
@@ -57,6 +59,7 @@ pub(super) fn compose(
             ended_by: conclusion.ended_by,
             terminated_by: conclusion.terminated_by,
             reasons: reasons.iter().map(|value| text(value)).collect(),
+            bodies: body(dialog, conclusion).into_iter().collect(),
         },
         parties,
         service,
@@ -65,6 +68,17 @@ pub(super) fn compose(
         legs: Vec::new(),
         evidence: evidence(dialog, conclusion, toll),
     }
+}
+
+/// The body of the BYE that the session ended with.
+fn body(dialog: &Dialog, conclusion: &Conclusion) -> Option<MessageBody> {
+    let sender = conclusion.sender.filter(|_| conclusion.trigger == Trigger::Bye)?;
+    let bye = dialog.ending.as_deref()?.byes[sender.index()].as_ref()?;
+    let (_, first, second) = dialog.key();
+    let tag = if sender == Side::First { first } else { second? };
+    let of_bye = of_request(tag, bye.cseq);
+    let packed = dialog.block.all_own(Fact::ByeBody).find_map(|value| value.strip_prefix(&of_bye))?;
+    MessageBody::unpack(packed, dialog.party(sender))
 }
 
 /// A leg as another leg's record lists it.

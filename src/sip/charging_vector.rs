@@ -19,6 +19,10 @@ pub struct ChargingVector<'a> {
     pub transit_ioi: Option<&'a [u8]>,
     /// `related-icid`: ICID before an access transfer.
     pub related_icid: Option<&'a [u8]>,
+    /// `related-icid-gen-addr`: host that made that.
+    pub related_generated_at: Option<&'a [u8]>,
+    /// `fe-identifier`: the functional entities on the way that took part in charging, a list.
+    pub fe_identifier: Option<&'a [u8]>,
 }
 
 impl<'a> ChargingVector<'a> {
@@ -34,6 +38,8 @@ impl<'a> ChargingVector<'a> {
                 name if name.eq_ignore_ascii_case(b"term-ioi") => &mut vector.terminating_ioi,
                 name if name.eq_ignore_ascii_case(b"transit-ioi") => &mut vector.transit_ioi,
                 name if name.eq_ignore_ascii_case(b"related-icid") => &mut vector.related_icid,
+                name if name.eq_ignore_ascii_case(b"related-icid-gen-addr") => &mut vector.related_generated_at,
+                name if name.eq_ignore_ascii_case(b"fe-identifier") => &mut vector.fe_identifier,
                 _ => continue,
             };
             *place = place.or(parameter.value.filter(|value| !value.is_empty()));
@@ -57,7 +63,8 @@ mod tests {
     fn values_are_quoted_or_bare() {
         let text: &[u8] =
             b"icid-value=\"PCSF:1-cscf;x=1,2\" ;ICID-generated-at=[2001:db8::1]; orig-ioi=\"home1.net\"\r\n\t;\
-            term-ioi=home2.net;transit-ioi=\"void, a.net.1\";related-icid=x==;icid-value=second";
+            term-ioi=home2.net;transit-ioi=\"void, a.net.1\";related-icid=x==;icid-value=second;\
+            related-icid-gen-addr=192.0.2.9;fe-identifier=\"as.home1.net,ibcf.home2.net\"";
         let vector = ChargingVector::read(text);
         assert_eq!(vector.icid, Some(&b"PCSF:1-cscf;x=1,2"[..]));
         assert_eq!(vector.generated_at, Some(&b"[2001:db8::1]"[..]));
@@ -65,6 +72,8 @@ mod tests {
         assert_eq!(vector.terminating_ioi, Some(&b"home2.net"[..]));
         assert_eq!(vector.transit_ioi, Some(&b"void, a.net.1"[..]));
         assert_eq!(vector.related_icid, Some(&b"x=="[..]));
+        assert_eq!(vector.related_generated_at, Some(&b"192.0.2.9"[..]));
+        assert_eq!(vector.fe_identifier, Some(&b"as.home1.net,ibcf.home2.net"[..]));
     }
 
     #[test]

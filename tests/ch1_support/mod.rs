@@ -60,6 +60,7 @@ pub fn record(n: u64) -> StopRecord {
             ended_by: Party::Caller,
             terminated_by: Role::ImClient,
             reasons: Vec::new(),
+            bodies: Vec::new(),
         },
         parties: Parties {
             from: Some(text(format!("\"User {n}\" <sip:user{n}@example.com>"))),

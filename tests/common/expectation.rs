@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use tolltap::charging::{Confirmation, Party, Revised, Role, ServiceKind, Sight, StopRecord, Trigger};
+use tolltap::charging::{
+    Confirmation, MessageBody, NodeRole, Party, Revised, Role, ServiceKind, Sight, StopRecord, Trigger,
+};
 use tolltap::private::Private;
 use tolltap::time::Timestamp;
 
@@ -229,6 +231,17 @@ const KEYS: &[&str] = &[
     "called",
     "calling",
     "calledAsserted",
+    "calledChange",
+    "calledChangeTime",
+    "history",
+    "roleOfNode",
+    "routeReceived",
+    "routeTransmitted",
+    "emergency",
+    "bodies",
+    "body",
+    "relatedIcidGeneratedAt",
+    "feIdentifiers",
     "callerAgent",
     "calleeAgent",
     "service",
@@ -315,12 +328,7 @@ fn field(record: &StopRecord, key: &str) -> String {
         }
         .to_owned(),
         "causeCode" => end.cause_code.to_string(),
-        "endedBy" => match end.ended_by {
-            Party::Unspecified => "PARTY_UNSPECIFIED",
-            Party::Caller => "PARTY_CALLER",
-            Party::Callee => "PARTY_CALLEE",
-        }
-        .to_owned(),
+        "endedBy" => party(end.ended_by),
         "terminatedBy" => match end.terminated_by {
             Role::Unspecified => "ROLE_UNSPECIFIED",
             Role::ImClient => "ROLE_IM_CLIENT",
@@ -332,6 +340,22 @@ fn field(record: &StopRecord, key: &str) -> String {
         "to" => text(record.parties.to.as_ref()),
         "called" => text(record.parties.called.as_ref()),
         "calling" => text(record.parties.calling.first()),
+        "calledChange" => text(record.parties.called_change.as_ref().map(|change| &change.identity)),
+        "calledChangeTime" => time(record.parties.called_change.as_ref().map(|change| change.time)),
+        "history" => texts(&record.parties.history),
+        "roleOfNode" => match record.parties.role_of_node {
+            NodeRole::Unspecified => "unspecified",
+            NodeRole::Originating => "originating",
+            NodeRole::Terminating => "terminating",
+        }
+        .to_owned(),
+        "routeReceived" => text(record.network.route_received.as_ref()),
+        "routeTransmitted" => text(record.network.route_transmitted.as_ref()),
+        "emergency" => shown(record.service.emergency.then(|| true.to_string())),
+        "bodies" => end.bodies.len().to_string(),
+        "body" => shown(end.bodies.first().map(body)),
+        "relatedIcidGeneratedAt" => text(record.correlation.related_generated_at.as_ref()),
+        "feIdentifiers" => text(record.correlation.fe_identifiers.as_ref()),
         "calledAsserted" => texts(&record.parties.called_asserted),
         "callerAgent" => text(record.parties.caller_agent.as_ref()),
         "calleeAgent" => text(record.parties.callee_agent.as_ref()),
@@ -396,6 +420,21 @@ fn summary(record: &StopRecord) -> String {
     .map(|key| format!("{key}: {}", field(record, key)))
     .collect::<Vec<_>>()
     .join(" ")
+}
+
+fn party(party: Party) -> String {
+    match party {
+        Party::Unspecified => "PARTY_UNSPECIFIED",
+        Party::Caller => "PARTY_CALLER",
+        Party::Callee => "PARTY_CALLEE",
+    }
+    .to_owned()
+}
+
+/// Type, length, disposition and originator, with a comma between.
+fn body(body: &MessageBody) -> String {
+    let (kind, disposition) = (text(body.content_type.as_ref()), text(body.disposition.as_ref()));
+    format!("{kind},{},{disposition},{}", body.length, party(body.originator))
 }
 
 fn sight(sight: Sight) -> String {

@@ -95,7 +95,9 @@ fn no_field_of_the_contract_is_forgotten() {
     record.parties.called = Some(alice.clone());
     record.parties.served_user = Some(alice.clone());
     record.parties.calling = vec![alice.clone()];
-    record.parties.called_asserted = vec![alice];
+    record.parties.called_asserted = vec![alice.clone()];
+    record.parties.history = vec![alice.clone()];
+    record.parties.called_change.as_mut().unwrap().identity = alice;
     let mut wired = v1::StopRecord::decode(&*wire::encode(&record)).unwrap();
     wired.called_party_address = wired.from_address.clone();
     let mut out = Vec::new();

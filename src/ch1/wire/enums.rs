@@ -1,7 +1,7 @@
 //! Enums of the record and the codes that stand for them on the wire.
 
 use super::super::v1;
-use crate::charging::{Confirmation, Direction, Party, Revised, Role, ServiceKind, Sight, Trigger};
+use crate::charging::{Confirmation, Direction, NodeRole, Party, Revised, Role, ServiceKind, Sight, Trigger};
 use crate::outbox::GapCause;
 
 /// An enum of the record that has a code on the wire.
@@ -49,6 +49,12 @@ coded!(Role, v1::Role {
     Unspecified = Unspecified,
     ImClient = ImClient,
     ImServer = ImServer,
+});
+
+coded!(NodeRole, v1::RoleOfNode {
+    Unspecified = Unspecified,
+    Originating = Originating,
+    Terminating = Terminating,
 });
 
 coded!(Revised, v1::Revised {

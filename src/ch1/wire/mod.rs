@@ -15,8 +15,8 @@ use prost_types as well_known;
 
 use super::v1;
 use crate::charging::{
-    Correlation, End, Evidence, Identity, Leg, Media, Network, Parties, PartyAddress, RecordId, Service, StopRecord,
-    Text, Times,
+    CalledChange, Correlation, End, Evidence, Identity, Leg, Media, MessageBody, Network, Parties, PartyAddress,
+    RecordId, Service, StopRecord, Text, Times,
 };
 use crate::outbox::{Gap, SealedRecord};
 use crate::time::Timestamp;
@@ -115,12 +115,23 @@ fn write_times(w: &mut Writer, times: &Times) {
 }
 
 fn write_end(w: &mut Writer, end: &End) {
-    let End { trigger, cause_code, ended_by, terminated_by, reasons } = end;
+    let End { trigger, cause_code, ended_by, terminated_by, reasons, bodies } = end;
     w.code(30, *trigger);
     w.code(31, *ended_by);
     w.code(32, *terminated_by);
     w.signed(33, *cause_code);
     w.texts(34, reasons);
+    for body in bodies {
+        w.message(35, |w| write_body(w, body));
+    }
+}
+
+fn write_body(w: &mut Writer, body: &MessageBody) {
+    let MessageBody { content_type, length, disposition, originator } = body;
+    w.optional(1, content_type);
+    w.number(2, u64::from(*length));
+    w.optional(3, disposition);
+    w.code(4, *originator);
 }
 
 fn write_parties(w: &mut Writer, parties: &Parties) {
@@ -130,7 +141,10 @@ fn write_parties(w: &mut Writer, parties: &Parties) {
         calling,
         called,
         called_asserted,
+        called_change,
+        history,
         served_user,
+        role_of_node,
         caller_agent,
         callee_agent,
         caller_instance,
@@ -148,6 +162,14 @@ fn write_parties(w: &mut Writer, parties: &Parties) {
     w.optional(47, callee_agent);
     w.optional(48, caller_instance);
     w.optional(49, callee_instance);
+    write_addresses(w, 50, history);
+    if let Some(CalledChange { identity, time }) = called_change {
+        w.message(51, |w| {
+            write_addresses(w, 1, Some(identity));
+            w.time(2, Some(*time));
+        });
+    }
+    w.code(52, *role_of_node);
 }
 
 fn write_addresses<'a>(w: &mut Writer, field: u8, values: impl IntoIterator<Item = &'a Text>) {
@@ -166,7 +188,7 @@ fn write_address(w: &mut Writer, address: &PartyAddress<'_>) {
 }
 
 fn write_service(w: &mut Writer, service: &Service) {
-    let Service { kind, communication_service, feature_tags, media, priority } = service;
+    let Service { kind, communication_service, feature_tags, media, priority, emergency } = service;
     w.code(60, *kind);
     w.optional(61, communication_service);
     w.texts(62, feature_tags);
@@ -174,6 +196,7 @@ fn write_service(w: &mut Writer, service: &Service) {
         w.message(63, |w| write_media(w, media));
     }
     w.optional(64, priority);
+    w.optional_number(65, emergency.then_some(1));
 }
 
 fn write_media(w: &mut Writer, media: &Media) {
@@ -198,6 +221,8 @@ fn write_network(w: &mut Writer, network: &Network) {
         visited,
         charging_functions,
         node,
+        route_received,
+        route_transmitted,
     } = network;
     w.texts(70, caller_access);
     w.texts(71, callee_access);
@@ -218,6 +243,8 @@ fn write_network(w: &mut Writer, network: &Network) {
             w.number(2, u64::from(node.port));
         });
     }
+    w.optional(78, route_received);
+    w.optional(79, route_transmitted);
 }
 
 fn write_correlation(w: &mut Writer, correlation: &Correlation) {
@@ -225,6 +252,8 @@ fn write_correlation(w: &mut Writer, correlation: &Correlation) {
         icid,
         icid_generated_at,
         related_icid,
+        related_generated_at,
+        fe_identifiers,
         session_id,
         contribution_id,
         conversation_id,
@@ -239,6 +268,8 @@ fn write_correlation(w: &mut Writer, correlation: &Correlation) {
     w.optional(6, conversation_id);
     w.optional(7, in_reply_to_contribution_id);
     w.optional(8, configured);
+    w.optional(9, related_generated_at);
+    w.optional(10, fe_identifiers);
 }
 
 fn write_leg(w: &mut Writer, leg: &Leg) {

@@ -9,7 +9,8 @@ use super::super::escape::{hex_digit, unescape};
 use super::super::v1;
 use super::enums::Coded;
 use crate::charging::{
-    Correlation, End, Evidence, Identity, Leg, Media, Network, Parties, RecordId, Service, StopRecord, Text, Times,
+    CalledChange, Correlation, End, Evidence, Identity, Leg, Media, MessageBody, Network, NodeRole, Parties, RecordId,
+    Service, StopRecord, Text, Times,
 };
 use crate::outbox::Gap;
 use crate::packet::Endpoint;
@@ -107,6 +108,7 @@ pub fn read_record(record: &v1::StopRecord) -> Result<StopRecord, Invalid> {
             ended_by: coded("ended_by", record.ended_by)?,
             terminated_by: coded("terminated_by", record.terminated_by)?,
             reasons: list("reason_header", &record.reason_header)?,
+            bodies: record.message_bodies.iter().map(body).collect::<Result<_, _>>()?,
         },
         parties: Parties {
             from: address("from_address", &record.from_address)?,
@@ -114,7 +116,10 @@ pub fn read_record(record: &v1::StopRecord) -> Result<StopRecord, Invalid> {
             calling: addresses("calling_party_addresses", &record.calling_party_addresses)?,
             called: address("called_party_address", &record.called_party_address)?,
             called_asserted: addresses("called_asserted_identities", &record.called_asserted_identities)?,
+            called_change: record.called_identity_change.as_ref().map(change).transpose()?,
+            history: addresses("history_info", &record.history_info)?,
             served_user: address("served_user", &record.served_user)?,
+            role_of_node: record.role_of_node.map_or(Ok(NodeRole::Unspecified), |role| coded("role_of_node", role))?,
             caller_agent: optional("caller_agent", &record.caller_agent)?,
             callee_agent: optional("callee_agent", &record.callee_agent)?,
             caller_instance: optional("caller_instance_id", &record.caller_instance_id)?,
@@ -126,6 +131,7 @@ pub fn read_record(record: &v1::StopRecord) -> Result<StopRecord, Invalid> {
             feature_tags: list("feature_tags", &record.feature_tags)?,
             media: record.sdp_media_component.iter().map(media).collect::<Result<_, _>>()?,
             priority: optional("session_priority", &record.session_priority)?,
+            emergency: record.ims_emergency_indicator.unwrap_or(false),
         },
         network: Network {
             caller_access: list("access_network_information", &record.access_network_information)?,
@@ -137,6 +143,8 @@ pub fn read_record(record: &v1::StopRecord) -> Result<StopRecord, Invalid> {
             visited: optional("ims_visited_network_identifier", &record.ims_visited_network_identifier)?,
             charging_functions: optional("charging_function_addresses", &record.charging_function_addresses)?,
             node: record.node_address.as_ref().map(node).transpose()?.map(Into::into),
+            route_received: optional("sip_route_header_received", &record.sip_route_header_received)?,
+            route_transmitted: optional("sip_route_header_transmitted", &record.sip_route_header_transmitted)?,
         },
         correlation: record.correlation.as_ref().map(links).transpose()?.unwrap_or_default(),
         legs: record.legs.iter().map(leg).collect::<Result<_, _>>()?,
@@ -239,6 +247,23 @@ fn media(media: &v1::SdpMediaComponent) -> Result<Media, Invalid> {
     })
 }
 
+fn body(body: &v1::MessageBody) -> Result<MessageBody, Invalid> {
+    Ok(MessageBody {
+        content_type: optional("message_bodies.content_type", &body.content_type)?,
+        length: body.content_length,
+        disposition: optional("message_bodies.content_disposition", &body.content_disposition)?,
+        originator: coded("message_bodies.originator", body.originator)?,
+    })
+}
+
+fn change(change: &v1::CalledIdentityChange) -> Result<CalledChange, Invalid> {
+    const IDENTITY: &str = "called_identity_change.called_identity";
+    Ok(CalledChange {
+        identity: address(IDENTITY, &change.called_identity)?.ok_or_else(|| invalid(IDENTITY, "is missing"))?,
+        time: required_time("called_identity_change.change_time", change.change_time)?,
+    })
+}
+
 fn node(node: &v1::NodeAddress) -> Result<Endpoint, Invalid> {
     let address: IpAddr = node.address.parse().map_err(|_| invalid("node_address", "is no IP address"))?;
     Ok(Endpoint { address, port: port(node.port)? })
@@ -249,6 +274,8 @@ fn links(links: &v1::Correlation) -> Result<Correlation, Invalid> {
         icid: optional("ims_charging_identifier", &links.ims_charging_identifier)?,
         icid_generated_at: optional("icid_generated_at", &links.icid_generated_at)?,
         related_icid: optional("related_icid", &links.related_icid)?,
+        related_generated_at: optional("related_icid_generated_at", &links.related_icid_generated_at)?,
+        fe_identifiers: optional("fe_identifier_list", &links.fe_identifier_list)?,
         session_id: optional("session_id", &links.session_id)?,
         contribution_id: optional("contribution_id", &links.contribution_id)?,
         conversation_id: optional("conversation_id", &links.conversation_id)?,
