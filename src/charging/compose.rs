@@ -1,6 +1,7 @@
 //! The parts of a StopRecord that come straight from what a dialog kept.
 
-use super::block::{Block, Fact, FactValue, Packer};
+use super::block::{Block, FactValue, Packer};
+use super::fact::Fact;
 use super::record::{CalledChange, Correlation, Media, Network, NodeRole, Parties, Service, ServiceKind, Text};
 use crate::packet::Endpoint;
 use crate::private::Private;

@@ -2,8 +2,9 @@
 
 use memchr::memchr_iter;
 
-use super::block::{Fact, MAX_VALUES, Packer};
+use super::block::{MAX_VALUES, Packer};
 use super::compose::pack_node;
+use super::fact::Fact;
 use super::record::{Media, Role};
 use super::server::Crossing;
 use crate::packet::Endpoint;

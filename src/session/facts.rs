@@ -69,6 +69,10 @@ impl Sessions {
         let counts = !dialog.block.has(Fact::Media) || is_first && dialog.went_on <= at.time;
         let sdp = at.message.sdp().filter(|_| answers && counts);
         let keeps = |fact: Fact| sdp.is_none() || !fact.is_of_media();
+        if let Some(legs) = self.legs.as_mut().filter(|_| nearest) {
+            // Its keys may be others now.
+            legs.remove(place, dialog);
+        }
         let header = self.options.correlation_header.as_deref();
 
         let packer = self.packer.clear().copy_part(&dialog.block, Part::Invite, |_| true);
