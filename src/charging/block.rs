@@ -362,10 +362,14 @@ impl Packer {
     ) -> &mut Self {
         for field in block.part(part) {
             let own = if let Form::Own(value) = field.form { value } else { &[] };
-            if let (Some(fact), [first, rest @ ..]) = (kind(field.fact, own), field.bytes) {
-                self.kinds |= 1 << fact as u8;
-                self.bytes.push(first & FORM | fact as u8);
-                self.bytes.extend_from_slice(rest);
+            let Some(fact) = kind(field.fact, own) else { continue };
+            let at = self.bytes.len();
+            self.kinds |= 1 << fact as u8;
+            self.bytes.extend_from_slice(field.bytes);
+            if fact != field.fact
+                && let Some(kind) = self.bytes.get_mut(at)
+            {
+                *kind = *kind & FORM | fact as u8;
             }
         }
         self

@@ -8,7 +8,7 @@ use super::fact::Fact;
 use super::record::{Media, Role};
 use super::server::Crossing;
 use crate::packet::Endpoint;
-use crate::sip::sdp::Sdp;
+use crate::sip::sdp::{MediaSection, Sdp};
 use crate::sip::{
     ChargingVector, FeatureTag, Header, Message, StartLine, communication_service, feature_tags, instance, without_tag,
 };
@@ -96,24 +96,29 @@ pub(crate) fn gather_answer(
 
 /// Adds the media of an answered session description, unless the packer has some.
 pub(crate) fn gather_media(packer: &mut Packer, sdp: Sdp<'_>) -> Gathered {
-    if !packer.has(Fact::Media) {
-        push_media(packer, sdp, Fact::Media, Fact::MediaEnd);
-    }
-    Gathered { sdp: true, messaging: has_messaging(sdp) }
+    let messaging =
+        if packer.has(Fact::Media) { has_messaging(sdp) } else { push_media(packer, sdp, Fact::Media, Fact::MediaEnd) };
+    Gathered { sdp: true, messaging }
 }
 
-/// Adds the media of a session description, as these two kinds.
-pub(super) fn push_media(packer: &mut Packer, sdp: Sdp<'_>, what: Fact, end: Fact) {
+/// Adds the media of a session description, as these two kinds; says whether it has MSRP with a port.
+pub(super) fn push_media(packer: &mut Packer, sdp: Sdp<'_>, what: Fact, end: Fact) -> bool {
+    let mut messaging = false;
     for section in sdp.media().take(MAX_MEDIA) {
+        messaging |= is_messaging(&section);
         packer.push_written(what, |bytes| Media::pack(&section, bytes));
         packer.push_written(end, |bytes| Media::pack_end(&section, bytes));
     }
+    messaging
 }
 
 /// Whether a session description has MSRP with a port.
 pub(crate) fn has_messaging(sdp: Sdp<'_>) -> bool {
-    let mut sections = sdp.media().take(MAX_MEDIA);
-    sections.any(|section| section.port != 0 && section.kind.eq_ignore_ascii_case(b"message"))
+    sdp.media().take(MAX_MEDIA).any(|section| is_messaging(&section))
+}
+
+fn is_messaging(section: &MediaSection<'_>) -> bool {
+    section.port != 0 && section.kind.eq_ignore_ascii_case(b"message")
 }
 
 /// What the product tokens of a sender say it is: OMA SIMPLE IM names them `IM-serv/` and `IM-client/`.
