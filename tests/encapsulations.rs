@@ -138,7 +138,8 @@ fn cases() -> Vec<(String, Vec<TestInput>)> {
                 |what: &str, recipe: &Encapsulation, carrier: Carrier, mtu: Option<usize>, piece: Option<usize>| {
                     let mut frames: Vec<TestInput> = Vec::new();
                     for number in 0..SESSIONS {
-                        let transports = Transports::new(mtu, piece, [u32::MAX - 900, 1]);
+                        let mut transports = Transports::new(mtu, piece, [u32::MAX - 900, 1]);
+                        transports.first_fragments = what.ends_with("first-fragments");
                         let mut scenario = session(number, ipv6).over(carrier);
                         // A connection of its own for each session.
                         for step in &mut scenario.steps {
@@ -157,6 +158,9 @@ fn cases() -> Vec<(String, Vec<TestInput>)> {
             add("udp-outer-fragments", &fragmented_outside(&recipe), Carrier::Udp, None, None);
             if can_fragment_inside(&recipe) {
                 add("udp-inner-fragments", &recipe, Carrier::Udp, Some(600), None);
+            }
+            if can_fragment_inside(&recipe) {
+                add("udp-first-fragments", &recipe, Carrier::Udp, Some(1000), None);
             }
             add("tcp", &recipe, Carrier::Tcp, None, Some(500));
             add("websocket", &recipe, Carrier::WebSocket, None, Some(500));

@@ -21,6 +21,8 @@ fn scenarios() -> Vec<Scenario> {
 /// Scenarios about what a probe does not keep, and why that is no state of a session.
 const OF_ONE_LIFE: &[(&str, &str)] = &[
     ("rule-05-time-of-the-last-", "half a message: a stream or a datagram that the restart cut"),
+    ("rule-05-first-fragments-alone", "half a message, which waits for its other half when the probe dies"),
+    ("rule-05-body-lost-", "the same on streams"),
     ("rule-18-clock-steps-back", "the clock of a source is the driver's to carry over"),
     ("rule-18-one-frame-from-the-far-future", "the tick that carries the clock over is believed"),
 ];

@@ -111,10 +111,13 @@ pub struct FragmentCounts {
     pub overlapping: u64,
     /// Fragments of an IPv6 datagram that an overlap had already condemned.
     pub condemned: u64,
-    /// Datagrams that stayed incomplete until their age ended.
+    /// Datagrams that stayed incomplete until their age ended, or until their id was used again.
     pub expired: u64,
-    /// Incomplete datagrams dropped, oldest first, to keep within the limits of bytes and datagrams.
+    /// Incomplete datagrams dropped, oldest first, to keep within the limits of bytes and datagrams; not those whose
+    /// beginning had been handed out.
     pub evicted: u64,
+    /// Beginnings of datagrams that were handed out because the rest did not come in time.
+    pub beginnings: u64,
     /// Datagrams dropped because they arrived in more separate pieces than any honest sender makes.
     pub scattered: u64,
 }

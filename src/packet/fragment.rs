@@ -9,6 +9,8 @@ use hashbrown::HashMap;
 
 use super::address::Domain;
 use super::counts::FragmentCounts;
+use super::datagram::{Added, Buffers, Datagram, State, Whole};
+use super::frame::InterfaceId;
 use super::ip::FragmentField;
 use super::octets::Octets;
 use super::peel::PeelLimits;
@@ -16,23 +18,46 @@ use super::stop::{Damage, Stop};
 use crate::time::Timestamp;
 
 /// The longest datagram that an IP length field can describe. Fragments that end beyond it ("ping of death") are damaged.
-const LONGEST: usize = 65_535;
-
-/// Separate pieces of one datagram. Fragments that arrive in order make one piece, in reverse order at most 45 of 1500
-/// bytes; more is somebody sending 8-byte fragments to make us work.
-const MAX_PIECES: usize = 128;
+pub(super) const LONGEST: usize = 65_535;
 
 /// How long a datagram that is complete stays, to recognise its fragments when the mirror shows them once more. Left
 /// alone, a second copy of its last fragment would wait for 30 s and might end up in a later datagram of the same id.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What a datagram costs besides its bytes: its entries in three tables.
-const OVERHEAD: usize = 256;
-
 /// Emptied buffers kept for the next datagrams, so that steady fragmented traffic does not allocate.
 const MAX_SPARE: usize = 64;
 /// A buffer that grew beyond this is given back.
 const LARGEST_SPARE: usize = 16 << 10;
+
+/// One fragment.
+#[derive(Clone, Copy)]
+pub(super) struct Fragment<'a> {
+    pub(super) field: FragmentField,
+    /// The protocol that this fragment names.
+    pub(super) protocol: u8,
+    pub(super) octets: Octets<'a>,
+    pub(super) origin: Origin,
+}
+
+/// The frame that a fragment came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) time: Timestamp,
+    pub(super) interface: InterfaceId,
+    pub(super) number: u64,
+}
+
+/// The beginning of a datagram whose other fragments did not come in time; its bytes are in the buffer that the caller
+/// lent, without a hole.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) key: Key,
+    pub(super) protocol: u8,
+    /// The frame of its first fragment.
+    pub(super) origin: Origin,
+    /// Length of the whole datagram on the wire, where its last fragment was seen.
+    pub(super) total: Option<usize>,
+}
 
 /// What the fragments of one datagram have in common.
 ///
@@ -46,94 +71,18 @@ pub(super) struct Key {
     pub(super) domain: Domain,
 }
 
-/// One fragment.
-#[derive(Clone, Copy)]
-pub(super) struct Fragment<'a> {
-    pub(super) field: FragmentField,
-    /// The protocol that this fragment names.
-    pub(super) protocol: u8,
-    pub(super) octets: Octets<'a>,
-}
-
-/// A datagram that has become whole; its bytes are in the buffer that the caller lent.
-#[derive(Debug)]
-pub(super) struct Whole {
-    pub(super) protocol: u8,
-    /// Length on the wire: more than what is in the buffer when fragments were cut.
-    pub(super) wire: usize,
-}
-
-/// Consecutive bytes of a datagram, kept as they arrived.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    offset: usize,
-    /// Length on the wire.
-    wire: usize,
-    /// Where its captured bytes begin in the log, and how many they are.
-    start: usize,
-    captured: usize,
-}
-
-impl Piece {
-    fn end(self) -> usize {
-        self.offset + self.wire
-    }
-}
-
-/// The memory of a datagram: captured bytes in the order of arrival, and where they belong.
-#[derive(Debug, Default)]
-struct Buffers {
-    log: Vec<u8>,
-    /// By offset, without overlap, at most [`MAX_PIECES`].
-    pieces: Vec<Piece>,
-}
-
-impl Buffers {
-    fn cost(&self) -> usize {
-        OVERHEAD + self.log.capacity() + self.pieces.capacity() * size_of::<Piece>()
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Waiting,
-    /// Delivered. Lingers to absorb copies of its fragments.
-    Whole,
-    /// Dropped for an overlap or for its many pieces; absorbs the rest of its fragments (RFC 5722 §4).
-    Condemned,
-}
-
-#[derive(Debug)]
-struct Datagram {
-    /// Order of arrival of first fragments: the order of eviction.
-    ordinal: u64,
-    since: Timestamp,
-    state: State,
-    buffers: Buffers,
-    /// Sum of the pieces' lengths on the wire.
-    covered: usize,
-    /// Known once the last fragment was seen.
-    total: Option<usize>,
-    /// Of the fragment at offset 0.
-    protocol: Option<u8>,
-}
-
-/// What adding a fragment did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Added {
-    /// All its bytes were there already, and the same.
-    Nothing,
-    New,
-    /// It contradicts what is there: other bytes at the same place, or another end.
-    Contradiction,
-    TooManyPieces,
-}
-
 /// The datagrams that wait for fragments.
+///
+/// A datagram of which some fragments do not come is not lost: a capture filter on ports lets first fragments through and
+/// no others, and all that a record needs stands there. So its beginning is handed out once it has waited for the reorder
+/// window. The datagram stays, to absorb what is late; if that completes it, it is given as any other, and to the sessions
+/// its message is the same one sent again, with the body that was missing.
 ///
 /// Invariants: every datagram is in `waiting` (by ordinal) or, once whole, in `lingering`, which may also name datagrams
 /// that are gone; `bytes` is the sum of the costs of all datagrams. After each call `bytes` and the number of datagrams
 /// are within the limits: what lingers goes first, then the oldest waiting, by order of arrival and never by hash order.
+/// No beginning of an ordinal before `told` is still to be handed out, unless it came after its time; `due` is never later
+/// than the first time at which [`Fragments::overdue`] has something to do.
 #[derive(Debug)]
 pub(super) struct Fragments {
     datagrams: HashMap<Key, Datagram, FixedState>,
@@ -145,6 +94,11 @@ pub(super) struct Fragments {
     max_bytes: usize,
     max_datagrams: usize,
     age: Duration,
+    reorder: Duration,
+    told: u64,
+    due: Timestamp,
+    /// Dropped at a bound, with a beginning that is still to be handed out: what one fragment has pushed out.
+    gone: VecDeque<(Key, Datagram)>,
 }
 
 impl Fragments {
@@ -159,11 +113,17 @@ impl Fragments {
             max_bytes: limits.fragment_bytes,
             max_datagrams: limits.fragment_datagrams,
             age: limits.fragment_age,
+            reorder: limits.reorder.min(limits.fragment_age),
+            told: 0,
+            due: Timestamp::MAX,
+            gone: VecDeque::new(),
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.datagrams.is_empty()
+    /// Whether [`Fragments::overdue`] may have something to do.
+    #[inline]
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.due <= now && self.due != Timestamp::MAX
     }
 
     /// Bytes held, bookkeeping included.
@@ -177,14 +137,62 @@ impl Fragments {
         Some(self.datagrams.get(key)?.since.plus(self.age))
     }
 
-    /// Drops what is too old at `now`.
-    pub(super) fn expire(&mut self, now: Timestamp, counts: &mut FragmentCounts) {
+    /// When a beginning is next handed out, or dropped for its age.
+    pub(super) fn next_timeout(&self) -> Option<Timestamp> {
+        if !self.gone.is_empty() {
+            return Some(self.due);
+        }
+        let untold = self.next_untold().map(|(_, since, _)| since.plus(self.reorder));
+        [untold, self.next_expiry()].into_iter().flatten().min()
+    }
+
+    /// The oldest datagram that has not yet been asked for its beginning.
+    fn next_untold(&self) -> Option<(u64, Timestamp, Key)> {
+        let (ordinal, key) = self.waiting.range(self.told..).next()?;
+        Some((*ordinal, self.datagrams.get(key)?.since, *key))
+    }
+
+    /// Hands out the next beginning that has waited for long enough at `now`, and drops what is too old.
+    pub(super) fn overdue(
+        &mut self,
+        now: Timestamp,
+        beginning: &mut Vec<u8>,
+        counts: &mut FragmentCounts,
+    ) -> Option<Beginning> {
+        while let Some((key, mut datagram)) = self.gone.pop_front() {
+            let found = datagram.begin(key, beginning);
+            self.recycle(datagram.buffers);
+            if found.is_some() {
+                counts.beginnings += 1;
+                return found;
+            }
+        }
         while self.lingering.front().is_some_and(|(until, ..)| *until <= now) {
             self.drop_lingering();
         }
-        while self.next_expiry().is_some_and(|expiry| expiry <= now) {
-            counts.expired += u64::from(self.drop_oldest_waiting());
+        while let Some((ordinal, since, key)) = self.next_untold() {
+            if since.plus(self.reorder) > now {
+                break;
+            }
+            self.told = ordinal.wrapping_add(1);
+            if let Some(found) = self.datagrams.get_mut(&key).and_then(|datagram| datagram.begin(key, beginning)) {
+                counts.beginnings += 1;
+                return Some(found);
+            }
         }
+        while self.next_expiry().is_some_and(|expiry| expiry <= now) {
+            let Some((key, mut datagram)) = self.take_oldest_waiting() else { break };
+            counts.expired += u64::from(datagram.state == State::Waiting);
+            let found = datagram.begin(key, beginning);
+            self.recycle(datagram.buffers);
+            if found.is_some() {
+                counts.beginnings += 1;
+                return found;
+            }
+        }
+        let lingering = self.lingering.front().map(|(until, ..)| *until);
+        self.due = [lingering, self.next_timeout()].into_iter().flatten().min().unwrap_or(Timestamp::MAX);
+        None
     }
 
     /// Takes a fragment. When it completes its datagram, `whole` holds the datagram's bytes, up to the first that the
@@ -205,6 +213,11 @@ impl Fragments {
 
         if let Some(datagram) = self.datagrams.get(&key) {
             match datagram.state {
+                // Its beginning was handed out, and the id is in use again: what waited stays as it is for good.
+                State::Waiting if datagram.is_told && datagram.is_another(&fragment) => {
+                    counts.expired += 1;
+                    self.drop_datagram(&key);
+                }
                 State::Waiting => {}
                 State::Condemned => {
                     counts.condemned += 1;
@@ -226,6 +239,7 @@ impl Fragments {
         if let Ok(done) = &outcome {
             counts.reassembled += 1;
             self.linger(now, &key);
+            self.due = self.due.min(now.plus(LINGER));
             debug_assert!(done.wire <= LONGEST);
         }
         self.enforce_limits(counts);
@@ -238,9 +252,8 @@ impl Fragments {
         let buffers = self.spare.pop().unwrap_or_default();
         self.bytes += buffers.cost();
         self.waiting.insert(ordinal, key);
-        let datagram =
-            Datagram { ordinal, since: now, state: State::Waiting, buffers, covered: 0, total: None, protocol: None };
-        self.datagrams.insert(key, datagram);
+        self.datagrams.insert(key, Datagram::new(ordinal, now, buffers));
+        self.due = self.due.min(now.plus(self.reorder));
     }
 
     fn add(
@@ -292,7 +305,7 @@ impl Fragments {
             if !self.lingering.is_empty() {
                 self.drop_lingering();
             } else if !self.waiting.is_empty() {
-                counts.evicted += u64::from(self.drop_oldest_waiting());
+                self.evict_oldest_waiting(counts);
             } else {
                 return;
             }
@@ -306,132 +319,41 @@ impl Fragments {
         }
     }
 
-    /// Whether what it dropped was still hoped for.
-    fn drop_oldest_waiting(&mut self) -> bool {
-        let Some((_, key)) = self.waiting.pop_first() else { return false };
-        let was_waiting = self.datagrams.get(&key).is_some_and(|datagram| datagram.state == State::Waiting);
-        self.drop_datagram(&key);
-        was_waiting
+    /// What was handed out has lost its tail alone, as if it had aged.
+    fn evict_oldest_waiting(&mut self, counts: &mut FragmentCounts) {
+        let Some((key, datagram)) = self.take_oldest_waiting() else { return };
+        match datagram.state {
+            State::Waiting if datagram.is_told => counts.expired += 1,
+            State::Waiting => {
+                counts.evicted += 1;
+                self.due = Timestamp::MIN;
+                return self.gone.push_back((key, datagram));
+            }
+            State::Whole | State::Condemned => {}
+        }
+        self.recycle(datagram.buffers);
+    }
+
+    fn take_oldest_waiting(&mut self) -> Option<(Key, Datagram)> {
+        let (_, key) = self.waiting.pop_first()?;
+        let datagram = self.datagrams.remove(&key)?;
+        self.bytes = self.bytes.saturating_sub(datagram.buffers.cost());
+        Some((key, datagram))
     }
 
     fn drop_datagram(&mut self, key: &Key) {
         let Some(datagram) = self.datagrams.remove(key) else { return };
         self.waiting.remove(&datagram.ordinal);
-        let mut buffers = datagram.buffers;
-        self.bytes = self.bytes.saturating_sub(buffers.cost());
+        self.bytes = self.bytes.saturating_sub(datagram.buffers.cost());
+        self.recycle(datagram.buffers);
+    }
+
+    fn recycle(&mut self, mut buffers: Buffers) {
         let capacity = buffers.log.capacity();
         if self.spare.len() < MAX_SPARE && capacity > 0 && capacity <= LARGEST_SPARE {
             buffers.log.clear();
             buffers.pieces.clear();
             self.spare.push(buffers);
         }
-    }
-}
-
-impl Datagram {
-    /// Adds what is new in a fragment. What was there first stays: the receiver's choice is unknown, and the first copy is
-    /// what nearly every system keeps. An IPv6 contradiction changes nothing, for the datagram is lost anyway.
-    fn add(&mut self, fragment: &Fragment<'_>, is_v6: bool) -> Added {
-        let (offset, octets) = (fragment.field.offset, fragment.octets);
-        let end = offset + octets.wire();
-        let reached = self.buffers.pieces.last().map_or(0, |piece| piece.end());
-        let ends_elsewhere = match self.total {
-            Some(total) => end > total || !fragment.field.more && end != total,
-            None => !fragment.field.more && reached > end,
-        };
-        if ends_elsewhere {
-            return Added::Contradiction;
-        }
-        let differs = self.differs(offset, octets.captured());
-        if differs && is_v6 {
-            return Added::Contradiction;
-        }
-
-        let covered_before = self.covered;
-        let (mut at, mut index) = (offset, 0);
-        while at < end {
-            match self.buffers.pieces.get(index) {
-                Some(piece) if piece.end() <= at => index += 1,
-                Some(piece) if piece.offset <= at => {
-                    at = piece.end();
-                    index += 1;
-                }
-                next => {
-                    let gap_end = next.map_or(end, |piece| piece.offset.min(end));
-                    if self.buffers.pieces.len() >= MAX_PIECES {
-                        return Added::TooManyPieces;
-                    }
-                    let bytes = octets.skip(at - offset).limit(gap_end - at).captured();
-                    index = self.insert(index, at, gap_end - at, bytes);
-                    at = gap_end;
-                }
-            }
-        }
-        if !fragment.field.more {
-            self.total = Some(end);
-        }
-        if offset == 0 && self.protocol.is_none() {
-            self.protocol = Some(fragment.protocol);
-        }
-        match () {
-            () if differs => Added::Contradiction,
-            () if self.covered == covered_before => Added::Nothing,
-            () => Added::New,
-        }
-    }
-
-    /// Inserts a piece before `index`, or lengthens the one before it when both are neighbours in the datagram and in the
-    /// log. Gives the index of the piece that comes next.
-    fn insert(&mut self, index: usize, offset: usize, wire: usize, bytes: &[u8]) -> usize {
-        let Buffers { log, pieces } = &mut self.buffers;
-        self.covered += wire;
-        let start = log.len();
-        log.extend_from_slice(bytes);
-        let before = index.checked_sub(1).and_then(|before| pieces.get_mut(before));
-        if let Some(before) = before
-            && before.end() == offset
-            && before.captured == before.wire
-            && before.start + before.captured == start
-        {
-            before.wire += wire;
-            before.captured += bytes.len();
-            return index;
-        }
-        pieces.insert(index, Piece { offset, wire, start, captured: bytes.len() });
-        index + 1
-    }
-
-    /// Whether some captured byte is another than the one captured earlier for the same place.
-    fn differs(&self, offset: usize, bytes: &[u8]) -> bool {
-        let Buffers { log, pieces } = &self.buffers;
-        pieces.iter().any(|piece| {
-            let from = piece.offset.max(offset);
-            let to = (piece.offset + piece.captured).min(offset + bytes.len());
-            if from >= to {
-                return false;
-            }
-            let ours = log.get(piece.start + from - piece.offset..piece.start + to - piece.offset);
-            ours != bytes.get(from - offset..to - offset)
-        })
-    }
-
-    /// Whether a fragment adds nothing to this whole datagram.
-    fn has(&self, fragment: &Fragment<'_>) -> bool {
-        let end = fragment.field.offset + fragment.octets.wire();
-        let fits = self.total.is_some_and(|total| if fragment.field.more { end <= total } else { end == total });
-        fits && !self.differs(fragment.field.offset, fragment.octets.captured())
-    }
-
-    /// Puts the datagram together if nothing is missing.
-    fn finish(&self, whole: &mut Vec<u8>) -> Option<Whole> {
-        let total = self.total.filter(|total| *total == self.covered && self.state == State::Waiting)?;
-        whole.clear();
-        for piece in &self.buffers.pieces {
-            whole.extend_from_slice(self.buffers.log.get(piece.start..piece.start + piece.captured)?);
-            if piece.captured < piece.wire {
-                break;
-            }
-        }
-        Some(Whole { protocol: self.protocol?, wire: total })
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! [`Peeler`] walks down: each parser (`link`, `tag`, `mpls`, `ppp`, `gre`, `udp_tunnel`, `esp`, `ip`, `transport`) takes
 //! `Octets` and gives what comes `Next`, or why it stops. Parsers keep
-//! nothing; what spans frames is in `fragment` and `esp`. `plain` is the short way for ordinary frames.
+//! nothing; what spans frames is in `fragment` (with `datagram`) and `esp`. `plain` is the short way for ordinary frames.
 
 mod address;
 mod counts;
+mod datagram;
 mod esp;
 mod fragment;
 mod frame;
@@ -32,5 +33,5 @@ mod tests;
 pub use address::{Carrier, Domain, Endpoint, Hop};
 pub use counts::{DamageCounts, FragmentCounts, PacketCounts, TunnelCounts};
 pub use frame::{Frame, InterfaceId, LinkType};
-pub use peel::{PeelLimits, Peeled, Peeler};
+pub use peel::{Overdue, PeelLimits, Peeled, Peeler};
 pub use segment::{Segment, TcpSegment, Transport};

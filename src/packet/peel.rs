@@ -7,8 +7,8 @@ use core::time::Duration;
 use super::address::{Domain, Endpoint, Hop};
 use super::counts::{PacketCounts, Tunnel};
 use super::esp::{self, SecurityAssociations};
-use super::fragment::{Fragment, Fragments, Key};
-use super::frame::Frame;
+use super::fragment::{Beginning, Fragment, Fragments, Key, LONGEST, Origin};
+use super::frame::{Frame, LinkType};
 use super::ip::{self, FragmentField, protocol};
 use super::layer::{Inner, Next, ether_type};
 use super::octets::Octets;
@@ -38,17 +38,20 @@ pub struct PeelLimits {
     pub fragment_datagrams: usize,
     /// Capture time that an incomplete datagram waits for its other fragments.
     pub fragment_age: Duration,
+    /// Capture time after which the beginning of an incomplete datagram is handed out.
+    pub reorder: Duration,
     /// Seed of the hash tables. It decides nothing but how hard collisions are to provoke.
     pub hash_seed: u64,
 }
 
 impl Default for PeelLimits {
-    /// 16 MiB, 8192 datagrams, 30 s.
+    /// 16 MiB, 8192 datagrams, 30 s; 200 ms.
     fn default() -> Self {
         Self {
             fragment_bytes: 16 << 20,
             fragment_datagrams: 8192,
             fragment_age: Duration::from_secs(30),
+            reorder: Duration::from_millis(200),
             hash_seed: 0x7468_6520_7461_7021,
         }
     }
@@ -69,10 +72,30 @@ pub enum Peeled<'a> {
     Damaged,
 }
 
+impl From<Stop> for Peeled<'_> {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Held => Self::Held,
+            Stop::Other(_) => Self::Other,
+            Stop::Opaque(_) => Self::Opaque,
+            Stop::Damaged(_) => Self::Damaged,
+        }
+    }
+}
+
+/// The beginning of a datagram of which fragments are missing.
+#[derive(Clone, Copy, Debug)]
+pub struct Overdue<'a> {
+    /// The frame of its first fragment, without its bytes.
+    pub frame: Frame<'static>,
+    /// What it gave; a segment is marked as cut.
+    pub peeled: Peeled<'a>,
+}
+
 /// Takes frames apart, and keeps what spans several of them: IP fragments and what was learned about ESP.
 ///
 /// Invariant: between frames it holds no more than [`PeelLimits`] allow, a table of fixed size, and four buffers of one
-/// datagram each. A frame without fragments allocates nothing.
+/// datagram each, and a fifth for what is overdue. A frame without fragments allocates nothing.
 #[derive(Debug)]
 pub struct Peeler {
     counts: PacketCounts,
@@ -80,6 +103,8 @@ pub struct Peeler {
     associations: SecurityAssociations,
     /// Datagrams that the current frame completed, outermost first: what [`Peeled::Segment`] borrows from.
     whole: [Vec<u8>; MAX_REASSEMBLIES],
+    /// What [`Overdue`] borrows from.
+    beginning: Vec<u8>,
 }
 
 impl Peeler {
@@ -90,13 +115,16 @@ impl Peeler {
             fragments: Fragments::new(&limits),
             associations: SecurityAssociations::new(limits.hash_seed),
             whole: [const { Vec::new() }; MAX_REASSEMBLIES],
+            beginning: Vec::new(),
         }
     }
 
-    /// Peels one frame. `now` is the believed capture clock, used only for ageing fragments.
+    /// Peels one frame. `now` is the believed capture clock, used only for ageing fragments: what is overdue by then and
+    /// was not asked for is dropped.
     #[must_use]
     pub fn peel<'a>(&'a mut self, now: Timestamp, frame: &Frame<'a>) -> Peeled<'a> {
-        match self.peel_plain(now, frame) {
+        self.expire(now);
+        match self.peel_plain(frame) {
             Some(plain) => Peeled::Segment(plain.segment()),
             None => self.descend(now, frame),
         }
@@ -104,8 +132,7 @@ impl Peeler {
 
     /// The short way, for nearly every frame; what it gives nothing for must go the long way.
     #[inline(always)]
-    pub(crate) fn peel_plain<'a>(&mut self, now: Timestamp, frame: &Frame<'a>) -> Option<Plain<'a>> {
-        self.expire(now);
+    pub(crate) fn peel_plain<'a>(&mut self, frame: &Frame<'a>) -> Option<Plain<'a>> {
         self.counts.frames += 1;
         let plain = plain(frame)?;
         self.counts.tunnels.vlan += u64::from(plain.vlan.is_some());
@@ -116,9 +143,11 @@ impl Peeler {
     /// The long way, for any frame.
     #[inline(never)]
     pub(crate) fn descend<'a>(&'a mut self, now: Timestamp, frame: &Frame<'a>) -> Peeled<'a> {
-        let Self { counts, fragments, associations, whole } = self;
+        let Self { counts, fragments, associations, whole, .. } = self;
+        let origin = Origin { time: frame.time, interface: frame.interface, number: frame.number };
         let descent = Descent {
             now,
+            origin,
             counts,
             fragments,
             associations,
@@ -136,20 +165,59 @@ impl Peeler {
             }
             Err(stop) => {
                 counts.stopped(stop);
-                match stop {
-                    Stop::Held => Peeled::Held,
-                    Stop::Other(_) => Peeled::Other,
-                    Stop::Opaque(_) => Peeled::Opaque,
-                    Stop::Damaged(_) => Peeled::Damaged,
-                }
+                stop.into()
             }
         }
     }
 
-    /// Drops fragments that are too old at `now`. [`Peeler::peel`] does so too; an idle driver calls this on a tick.
+    /// Whether [`Peeler::overdue`] may have something to give.
+    #[inline(always)]
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.fragments.is_due(now)
+    }
+
+    /// The next beginning of a datagram whose other fragments have not come by `now`; to be asked for before each frame,
+    /// until there is none. What is too old is dropped. At [`Timestamp::MAX`] all that waits is.
+    pub fn overdue(&mut self, now: Timestamp) -> Option<Overdue<'_>> {
+        let Self { counts, fragments, associations, whole, beginning } = self;
+        let found = fragments.overdue(now, beginning, &mut counts.fragments)?;
+        let Beginning { key, protocol, origin, total } = found;
+        let Origin { time, interface, number } = origin;
+        let frame = Frame { time, link: LinkType::RawIp, bytes: &[], wire_len: 0, interface, number };
+        let descent = Descent {
+            now,
+            origin,
+            counts,
+            fragments,
+            associations,
+            whole,
+            source: key.source,
+            destination: key.destination,
+            vlans: (key.domain.0 & 0x00FF_FFFF) as u32,
+            vni: (key.domain.0 >> 24) as u32,
+            ip_headers: 1,
+        };
+        // How much is missing matters where the header does not say it, which is in TCP: what follows there is a hole.
+        let unknown = if protocol == protocol::TCP { beginning.len() } else { LONGEST };
+        let octets = Octets::new(beginning, total.unwrap_or(unknown));
+        // The frame itself was counted when it was held.
+        let peeled = match descent.below(Inner::new(Next::Protocol(protocol), octets)) {
+            Ok(mut segment) => {
+                if let Transport::Tcp(tcp) = &mut segment.transport {
+                    tcp.fin &= total.is_some();
+                }
+                Peeled::Segment(segment)
+            }
+            Err(stop) => stop.into(),
+        };
+        Some(Overdue { frame, peeled })
+    }
+
+    /// Drops what is overdue at `now`, unread.
     pub fn expire(&mut self, now: Timestamp) {
-        if !self.fragments.is_empty() {
-            self.fragments.expire(now, &mut self.counts.fragments);
+        if self.is_due(now) {
+            let Self { fragments, beginning, counts, .. } = self;
+            while fragments.overdue(now, beginning, &mut counts.fragments).is_some() {}
         }
     }
 
@@ -157,6 +225,12 @@ impl Peeler {
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {
         self.fragments.next_expiry()
+    }
+
+    /// When [`Peeler::overdue`] next has something to do.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.fragments.next_timeout()
     }
 
     /// Bytes that fragments occupy now.
@@ -176,6 +250,7 @@ impl Peeler {
 /// `'a` outlives it: a segment borrows from the frame, or from one of the `whole` buffers, each of which is lent once.
 struct Descent<'a, 'p> {
     now: Timestamp,
+    origin: Origin,
     counts: &'p mut PacketCounts,
     fragments: &'p mut Fragments,
     associations: &'p mut SecurityAssociations,
@@ -190,9 +265,12 @@ struct Descent<'a, 'p> {
 }
 
 impl<'a> Descent<'a, '_> {
-    fn run(mut self, frame: &Frame<'a>) -> Result<Segment<'a>, Stop> {
+    fn run(self, frame: &Frame<'a>) -> Result<Segment<'a>, Stop> {
         let octets = Octets::new(frame.bytes, usize::try_from(frame.wire_len).unwrap_or(usize::MAX));
-        let mut inner = link::link(frame.link, octets)?;
+        self.below(link::link(frame.link, octets)?)
+    }
+
+    fn below(mut self, mut inner: Inner<'a>) -> Result<Segment<'a>, Stop> {
         for _ in 0..MAX_HEADERS {
             let octets = inner.octets;
             inner = match inner.next {
@@ -316,7 +394,7 @@ impl<'a> Descent<'a, '_> {
             return Err(Stop::Damaged(Damage::TooDeep));
         };
         self.whole = rest;
-        let fragment = Fragment { field, protocol, octets };
+        let fragment = Fragment { field, protocol, octets, origin: self.origin };
         let whole = self.fragments.offer(self.now, key, fragment, buffer, &mut self.counts.fragments)?;
         Ok(Inner::new(Next::Protocol(whole.protocol), Octets::new(buffer, whole.wire)))
     }

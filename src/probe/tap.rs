@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::counts::SipCounts;
 use super::sighting::{Sighting, Sink};
-use crate::packet::{Carrier, Frame, Hop, PacketCounts, PeelLimits, Peeled, Peeler, Segment, Transport};
+use crate::packet::{Carrier, Frame, Hop, Overdue, PacketCounts, PeelLimits, Peeled, Peeler, Segment, Transport};
 use crate::sip::{Carriage, Message, framing};
 use crate::stream::{Delivery, StreamCounts, StreamLimits, Streams};
 use crate::time::Timestamp;
@@ -32,7 +32,7 @@ impl Tap {
         // where things lie, and nothing else.
         let seed = RandomState::default().hash_one(0);
         Self {
-            peeler: Peeler::new(PeelLimits { hash_seed: seed, ..PeelLimits::default() }),
+            peeler: Peeler::new(PeelLimits { reorder, hash_seed: seed, ..PeelLimits::default() }),
             streams: Streams::new(StreamLimits { reorder, seed, ..StreamLimits::default() }),
             sip: SipCounts::default(),
         }
@@ -41,9 +41,12 @@ impl Tap {
     /// Takes one frame. `time` is what its messages are stamped with, `now` the clock, which ages what is kept.
     #[inline]
     pub(crate) fn frame(&mut self, time: Timestamp, now: Timestamp, frame: &Frame<'_>, sink: &mut impl Sink) {
+        if self.peeler.is_due(now) {
+            self.overdue(now, now, sink);
+        }
         let Self { peeler, streams, sip } = self;
-        let Some(plain) = peeler.peel_plain(now, frame) else {
-            if let Peeled::Segment(segment) = peeler.descend(now, frame) {
+        let Some(plain) = peeler.peel_plain(frame) else {
+            if let Peeled::Segment(segment) = peeler.descend(now, &Frame { time, ..*frame }) {
                 carry(streams, sip, (time, now), frame, &segment, sink);
             }
             return;
@@ -60,15 +63,27 @@ impl Tap {
 
     /// Capture time has passed without a frame.
     pub(crate) fn tick(&mut self, now: Timestamp, frame: &Frame<'_>, sink: &mut impl Sink) {
-        self.peeler.expire(now);
+        self.overdue(now, now, sink);
         let Self { streams, sip, .. } = self;
         streams.tick(now, &mut |delivery| deliver(sip, frame, delivery, sink));
     }
 
-    /// No more frames: what waits behind holes is read.
+    /// No more frames: what waits for other fragments or behind holes is read.
     pub(crate) fn end(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
+        self.overdue(Timestamp::MAX, frame.time, sink);
         let Self { streams, sip, .. } = self;
         streams.finish(&mut |delivery| deliver(sip, frame, delivery, sink));
+    }
+
+    /// Reads the beginnings of datagrams whose other fragments have not come by `until`.
+    #[inline(never)]
+    fn overdue(&mut self, until: Timestamp, now: Timestamp, sink: &mut impl Sink) {
+        let Self { peeler, streams, sip } = self;
+        while let Some(Overdue { frame, peeled }) = peeler.overdue(until) {
+            if let Peeled::Segment(segment) = peeled {
+                carry(streams, sip, (frame.time, now), &frame, &segment, sink);
+            }
+        }
     }
 
     /// State that was dropped at a bound so far: fragments, conversations, stream buffers.
@@ -77,7 +92,7 @@ impl Tap {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
-        [self.peeler.next_expiry(), self.streams.next_timeout()].into_iter().flatten().min()
+        [self.peeler.next_timeout(), self.streams.next_timeout()].into_iter().flatten().min()
     }
 
     pub(crate) fn counts(&self) -> (&PacketCounts, StreamCounts, &SipCounts) {

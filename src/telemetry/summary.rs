@@ -90,11 +90,18 @@ impl Summary {
             ),
             line(
                 "damaged or lost",
-                packet.damaged + packet.cut + stream.gaps + self.counts.frames_lost + self.damaged_files,
+                packet.damaged
+                    + packet.cut
+                    + packet.fragments.expired
+                    + packet.fragments.evicted
+                    + stream.gaps
+                    + self.counts.frames_lost
+                    + self.damaged_files,
                 &[
                     ("files damaged", self.damaged_files),
                     ("undecodable", packet.damaged),
                     ("cut short", packet.cut),
+                    ("datagrams with fragments missing", packet.fragments.expired + packet.fragments.evicted),
                     ("stream gaps", stream.gaps),
                     ("frames lost before capture", self.counts.frames_lost),
                 ],

@@ -37,7 +37,7 @@ impl Arrow {
 /// Every word an arrow may carry: a misspelt one is an error, not a silently different test.
 pub const WORDS: &[&str] = &[
     "by", "cseq", "branch", "via", "from-tag", "to-tag", "to", "sdp", "over", "iface", "vlan", "split", "stamp",
-    "call", "reason", "uri", "initial", "again", "lost",
+    "call", "reason", "uri", "initial", "again", "lost", "body",
 ];
 
 /// Who of a call sends a request, whichever hosts relay it.

@@ -51,6 +51,8 @@ pub struct Sent {
     pub vlan: Option<u16>,
     /// The second half of the message comes this much later, in another segment or fragment.
     pub split: Option<Duration>,
+    /// What follows the header block is in another segment or fragment, which was never captured.
+    pub body_lost: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -253,6 +255,11 @@ fn build(events: &[Event], calls: &mut [Call], hosts: &Hosts) -> Result<Vec<Step
                         .map(|text| nanos(text).map(|nanos| Duration::from_nanos(nanos as u64)))
                         .transpose()
                         .map_err(fail)?,
+                    body_lost: match arrow.word("body") {
+                        None => false,
+                        Some("lost") => true,
+                        Some(other) => return Err(fail(format!("body={other} is not body=lost"))),
+                    },
                 }));
             }
         }

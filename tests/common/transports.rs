@@ -17,6 +17,8 @@ pub struct Transports {
     pub piece: Option<usize>,
     /// Largest IP packet inside every tunnel.
     pub mtu: Option<usize>,
+    /// Of a datagram in fragments, only the first is captured.
+    pub first_fragments: bool,
     /// Sequence number of the first byte of a connection.
     pub isn: [u32; 2],
     tcp: Vec<((SocketAddr, SocketAddr), Conversation)>,
@@ -35,16 +37,18 @@ impl Transports {
         let pair = if source < destination { (source, destination) } else { (destination, source) };
         let mut packets = Vec::new();
         self.serial += 1;
-        let pieces = match sent.carrier {
+        let head = head_len(&sent.text).filter(|_| sent.body_lost);
+        let mut pieces = match sent.carrier {
             Carrier::Udp => {
                 let packet = frames::udp(source, destination, &sent.text);
                 let half = sent.split.map(|_| 48 + (packet.len() / 2).next_multiple_of(8));
-                let mtu = half.or(self.mtu).unwrap_or(65_535);
+                let body = head.map(|head| packet.len() - sent.text.len() + head.next_multiple_of(8) + 8);
+                let mtu = body.or(half).or(self.mtu).unwrap_or(65_535);
                 frames::fragment(&packet, mtu, self.serial)
             }
             Carrier::Sctp => {
-                let half =
-                    if sent.split.is_some() { sent.text.len().div_ceil(2) } else { self.piece.unwrap_or(60_000) };
+                let half = sent.split.map(|_| sent.text.len().div_ceil(2));
+                let half = head.or(half).or(self.piece).unwrap_or(60_000);
                 let found = self.sctp.iter().position(|(have, _)| *have == pair).unwrap_or_else(|| {
                     self.sctp.push((pair, Association::new(source, destination, [1000, 2000])));
                     self.sctp.len() - 1
@@ -68,6 +72,7 @@ impl Transports {
                 let mask = (conversation.client() == source).then_some([0x37, 0xfa, 0x21, 0x3d]);
                 let bytes = if web { websocket_frame(0x81, mask, &sent.text) } else { sent.text.clone() };
                 let cuts = match (sent.split, self.piece) {
+                    _ if head.is_some() => vec![bytes.len() - sent.text.len() + head.unwrap_or_default()],
                     (Some(_), _) => vec![bytes.len() / 2],
                     (None, Some(piece)) => (piece..bytes.len()).step_by(piece).collect(),
                     (None, None) => vec![],
@@ -75,6 +80,9 @@ impl Transports {
                 conversation.send(source, &bytes, &cuts)
             }
         };
+        if head.is_some() || (self.first_fragments && sent.carrier == Carrier::Udp) {
+            pieces.truncate(1);
+        }
         let opening = packets.len();
         let last = pieces.len() - 1;
         let mut timed: Vec<_> = packets.into_iter().map(|packet| (sent.time, packet)).collect();
@@ -85,4 +93,10 @@ impl Transports {
         debug_assert!(timed.len() > opening);
         timed
     }
+}
+
+/// Length of the header block of a message that has a body.
+fn head_len(text: &[u8]) -> Option<usize> {
+    let head = text.windows(4).position(|part| part == b"\r\n\r\n")? + 4;
+    (head < text.len()).then_some(head)
 }

@@ -23,6 +23,10 @@ pub fn peel(bytes: &[u8]) {
             interface: InterfaceId(u16::from(next.interface)),
             number: frames,
         };
+        while let Some(overdue) = peeler.overdue(at(now)) {
+            assert!(overdue.frame.number < frames, "it came in an earlier frame");
+            _ = format!("{overdue:?}");
+        }
         if let Peeled::Segment(segment) = peeler.peel(at(now), &frame) {
             let payload = match segment.transport {
                 Transport::Udp(payload) | Transport::Sctp(payload) => payload,

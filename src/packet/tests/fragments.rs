@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use super::*;
 
 /// One fragment of an IPv4 datagram as an Ethernet frame.
-fn part4(id: u16, protocol: u8, offset: usize, more: bool, payload: &[u8]) -> Vec<u8> {
+pub(super) fn part4(id: u16, protocol: u8, offset: usize, more: bool, payload: &[u8]) -> Vec<u8> {
     ethernet(0x0800, &bare4(id, protocol, offset, more, payload))
 }
 
-fn bare4(id: u16, protocol: u8, offset: usize, more: bool, payload: &[u8]) -> Vec<u8> {
+pub(super) fn bare4(id: u16, protocol: u8, offset: usize, more: bool, payload: &[u8]) -> Vec<u8> {
     let mut packet = ipv4(protocol, payload);
     packet[4..6].copy_from_slice(&id.to_be_bytes());
     packet[6..8].copy_from_slice(&be16((offset / 8) | (usize::from(more) << 13)));
@@ -19,7 +19,7 @@ fn bare4(id: u16, protocol: u8, offset: usize, more: bool, payload: &[u8]) -> Ve
 }
 
 /// One fragment of an IPv6 datagram as an Ethernet frame.
-fn part6(id: u32, next: u8, offset: usize, more: bool, payload: &[u8]) -> Vec<u8> {
+pub(super) fn part6(id: u32, next: u8, offset: usize, more: bool, payload: &[u8]) -> Vec<u8> {
     let header = join(&[&[next, 0], &be16(offset | usize::from(more)), &id.to_be_bytes()]);
     ethernet(0x86DD, &ipv6(44, &join(&[&header, payload])))
 }
@@ -30,7 +30,7 @@ fn split(whole: &[u8], step: usize) -> Vec<(usize, bool, &[u8])> {
     whole.chunks(step).enumerate().map(|(index, part)| (index * step, index * step != last, part)).collect()
 }
 
-fn message(length: usize) -> Vec<u8> {
+pub(super) fn message(length: usize) -> Vec<u8> {
     let mut text = SIP.to_vec();
     text.extend((0..length.saturating_sub(SIP.len())).map(|index| b'a' + (index * 7 % 26) as u8));
     text

@@ -1,5 +1,6 @@
 //! Whole frames through the peeler. Frames are built from the inside out: each function here puts one header in front.
 
+mod beginnings;
 mod encapsulation;
 mod fragments;
 mod hostile;
