@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::probe::Counts;
+use crate::stream::StreamCounts;
 
 /// Everything a replay counted, printed for a person.
 #[derive(Clone, Debug)]
@@ -95,6 +96,8 @@ impl Summary {
                     + packet.fragments.expired
                     + packet.fragments.evicted
                     + stream.gaps
+                    + stream.buffers_dropped
+                    + stream.evicted
                     + self.counts.frames_lost
                     + self.damaged_files,
                 &[
@@ -103,6 +106,8 @@ impl Summary {
                     ("cut short", packet.cut),
                     ("datagrams with fragments missing", packet.fragments.expired + packet.fragments.evicted),
                     ("stream gaps", stream.gaps),
+                    ("stream buffers dropped", stream.buffers_dropped),
+                    ("streams evicted", stream.evicted),
                     ("frames lost before capture", self.counts.frames_lost),
                 ],
             ),
@@ -122,6 +127,7 @@ impl Summary {
                 ],
             ),
         ];
+        lines.extend(Self::unframed(stream));
         if sip.dropped > 0 {
             let parts = sip.by_defect.iter().map(|(defect, count)| (defect.name(), count)).collect();
             lines.push(Line { label: "  unusable", total: sip.dropped, parts });
@@ -196,6 +202,20 @@ impl Summary {
             ],
         });
         lines
+    }
+
+    /// What a stream carried of SIP and no message could be made of, or none that is whole.
+    fn unframed(stream: &StreamCounts) -> Option<Line<'static>> {
+        let parts = vec![
+            ("without content-length", stream.no_length),
+            ("bad content-length", stream.bad_length),
+            ("header block too long", stream.head_too_long),
+            ("body too long", stream.body_too_long),
+            ("no start line where one was due", stream.lost_start),
+            ("end never seen", stream.unfinished),
+        ];
+        let total = parts.iter().map(|part| part.1).sum();
+        (total > 0).then_some(Line { label: "  unframed", total, parts })
     }
 
     fn not_sessions(&self) -> u64 {
