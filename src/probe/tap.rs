@@ -150,10 +150,8 @@ struct Place<'a> {
 fn deliver(sip: &mut SipCounts, frame: &Frame<'_>, delivery: Delivery<'_>, sink: &mut impl Sink) {
     match delivery {
         Delivery::Message(message) => {
-            // A WebSocket message (RFC 7118 §5) and an SCTP user message (RFC 4168 §5.1) end with the transport's own mark.
-            let carriage = if message.carrier == Carrier::Tcp { Carriage::Stream } else { Carriage::Datagram };
             let place = Place { frame, hop: message.hop, carrier: message.carrier, time: message.time };
-            read(sip, &place, message.bytes, carriage, sink);
+            read(sip, &place, message.bytes, message.carriage, sink);
         }
         Delivery::Gap(gap) => sink.gap(gap.time),
     }

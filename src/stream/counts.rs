@@ -7,6 +7,8 @@ pub struct StreamCounts {
     pub tcp_messages: u64,
     pub websocket_messages: u64,
     pub sctp_messages: u64,
+    /// Of these, messages whose end was never seen.
+    pub cut_messages: u64,
     /// Holes given up, or bytes acknowledged that were never seen; and the TCP bytes in them.
     pub gaps: u64,
     pub gap_bytes: u64,

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::packet::{Carrier, Hop};
+use crate::sip::Carriage;
 use crate::time::Timestamp;
 
 /// One thing that came out of a stream.
@@ -18,10 +19,12 @@ pub enum Delivery<'a> {
 pub struct Message<'a> {
     pub hop: Hop,
     pub carrier: Carrier,
+    /// What decides where it ends. [`Carriage::CutDatagram`] on any carrier: the end of its body was never seen.
+    pub carriage: Carriage,
     /// Capture time of the frame that brought its last missing byte. Earlier than the frame being handled where the
     /// message had to wait behind a hole.
     pub time: Timestamp,
-    /// Exactly one SIP message, start line to the end of its body.
+    /// Exactly one SIP message, start line to the end of its body, or to where it is cut.
     pub bytes: &'a [u8],
     /// Its start was found by searching, or it is the first after a gap: it may be text in another message's body.
     pub after_gap: bool,
@@ -33,6 +36,7 @@ impl fmt::Debug for Message<'_> {
         f.debug_struct("Message")
             .field("hop", &self.hop)
             .field("carrier", &self.carrier)
+            .field("carriage", &self.carriage)
             .field("time", &self.time)
             .field("len", &self.bytes.len())
             .field("after_gap", &self.after_gap)

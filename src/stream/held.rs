@@ -31,6 +31,8 @@ pub(super) struct Held {
     pub(super) join_until: Option<Timestamp>,
     /// When bytes that were acknowledged and not seen stop being merely late.
     pub(super) ack_until: Option<Timestamp>,
+    /// The highest acknowledgement since then, beyond that one; and when it is as old.
+    pub(super) acked_later: Option<(u32, Timestamp)>,
     pub(super) websocket: Option<Box<WebSocket>>,
     /// What the shared account holds for this box.
     pub(super) accounted: usize,
@@ -48,6 +50,7 @@ impl Default for Held {
             behind: Assembler::default(),
             join_until: None,
             ack_until: None,
+            acked_later: None,
             websocket: None,
             accounted: 0,
         }

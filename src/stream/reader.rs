@@ -210,9 +210,11 @@ impl Direction {
 
     /// The next message start is not known: search for it.
     pub(super) fn lose_place(&mut self) {
-        self.mode = Mode::Lost;
+        // One more hole in a search does not begin it anew.
+        if self.mode != Mode::Lost {
+            (self.mode, self.span) = (Mode::Lost, 0);
+        }
         self.place = Place::Inside;
-        self.span = 0;
     }
 
     /// A message start, or the next frame of a WebSocket, is found again.
@@ -281,8 +283,15 @@ impl Direction {
 
     fn pass_over_frames(&mut self, work: &mut Work<'_>, missing: u32) {
         let mut skipped = Skipped::default();
-        let held = self.hold(work);
-        let kept = held.websocket.as_mut().is_some_and(|socket| socket.lose(missing, &mut skipped).is_ok());
+        let (held, sip, after_gap) = (self.held.as_deref_mut(), &mut self.sip, &mut self.after_gap);
+        let socket = held.and_then(|held| held.websocket.as_mut());
+        let kept = socket.is_some_and(|socket| {
+            let cut = &mut |message: &[u8], time| {
+                *sip = true;
+                work.cut_message(Carrier::WebSocket, message, time, core::mem::take(after_gap));
+            };
+            socket.lose(missing, &mut skipped, cut).is_ok()
+        });
         work.shared.counts.unfinished += skipped.unfinished;
         self.after_gap = true;
         if !kept {
@@ -291,11 +300,17 @@ impl Direction {
         }
     }
 
-    /// Drops a message that will not be completed.
+    /// Gives up a message that will not be completed. If its header block is there it is handed on as it is.
     pub(super) fn abandon(&mut self, work: &mut Work<'_>) {
         let Some(held) = self.held.as_deref_mut() else { return };
         let websocket = held.websocket.take();
-        let begun = held.scan.has_start_line() || websocket.is_some_and(|socket| socket.is_inside());
+        let begun = held.scan.has_start_line() || websocket.as_ref().is_some_and(|socket| socket.is_inside());
+        if held.scan.whole().is_some() {
+            work.cut_message(Carrier::Tcp, &held.buffer, held.time, core::mem::take(&mut self.after_gap));
+        } else if let Some((message, time)) = websocket.as_ref().and_then(|socket| socket.beginning()) {
+            self.sip = true;
+            work.cut_message(Carrier::WebSocket, message, time, core::mem::take(&mut self.after_gap));
+        }
         held.clear_buffer();
         if begun {
             work.shared.counts.unfinished += 1;

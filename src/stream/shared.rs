@@ -1,6 +1,7 @@
 //! What all streams share: limits, counts, the account of buffered bytes; and the view a stream has while it works.
 
 use crate::packet::{Carrier, Hop};
+use crate::sip::Carriage;
 use crate::time::Timestamp;
 
 use super::counts::StreamCounts;
@@ -62,14 +63,28 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// A whole message.
     pub(super) fn message(&mut self, carrier: Carrier, bytes: &[u8], time: Timestamp, after_gap: bool) {
+        // A WebSocket message (RFC 7118 §5) and an SCTP user message (RFC 4168 §5.1) end with the transport's own mark.
+        let carriage = if carrier == Carrier::Tcp { Carriage::Stream } else { Carriage::Datagram };
+        self.hand_on((carrier, carriage), bytes, time, after_gap);
+    }
+
+    /// A message whose end will never be seen: what a record needs stands in its headers.
+    pub(super) fn cut_message(&mut self, carrier: Carrier, bytes: &[u8], time: Timestamp, after_gap: bool) {
+        self.shared.counts.cut_messages += 1;
+        self.hand_on((carrier, Carriage::CutDatagram), bytes, time, after_gap);
+    }
+
+    fn hand_on(&mut self, brought: (Carrier, Carriage), bytes: &[u8], time: Timestamp, after_gap: bool) {
+        let (carrier, carriage) = brought;
         let counts = &mut self.shared.counts;
         match carrier {
             Carrier::WebSocket => counts.websocket_messages += 1,
             Carrier::Sctp => counts.sctp_messages += 1,
             Carrier::Tcp | Carrier::Udp => counts.tcp_messages += 1,
         }
-        (self.deliver)(Delivery::Message(Message { hop: self.hop, carrier, time, bytes, after_gap }));
+        (self.deliver)(Delivery::Message(Message { hop: self.hop, carrier, carriage, time, bytes, after_gap }));
     }
 
     pub(super) fn gap(&mut self, carrier: Carrier, missing: u32) {

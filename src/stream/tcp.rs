@@ -70,6 +70,7 @@ impl OneWay for Direction {
 
     fn flush(&mut self, work: &mut Work<'_>) {
         self.flush_held(work);
+        self.abandon(work);
         self.tidy(work);
     }
 

@@ -159,7 +159,8 @@ impl Direction {
         }
     }
 
-    /// The join stops being recent: what is known by now is all that will be.
+    /// The join stops being recent: what is before it is all that will be. Where it shows no start line, what follows may:
+    /// it may be the middle of a long body, so the search goes on, up to its own limit.
     pub(super) fn settle(&mut self, work: &mut Work<'_>) {
         let Some(held) = self.held.as_deref_mut() else { return };
         held.join_until = None;
@@ -170,7 +171,7 @@ impl Direction {
         self.begin_search(work, pieces);
         if self.sip {
             work.shared.counts.joins += 1;
-        } else {
+        } else if self.mode != Mode::Lost {
             self.forget(work);
             self.mode = Mode::Other;
         }

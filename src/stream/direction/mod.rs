@@ -68,7 +68,7 @@ pub(super) struct Direction {
     pub(super) next: u32,
     /// The first byte that was read; while a join is recent, bytes before it are still taken.
     pub(super) origin: u32,
-    /// The highest acknowledgement beyond `next`, while `held.ack_until` is set.
+    /// An acknowledgement beyond `next`, while `held.ack_until` is set.
     acked: u32,
     pub(super) span: u32,
     /// Entry in the timer set; [`Timestamp::MAX`] for none.
@@ -248,7 +248,7 @@ impl Direction {
         if self.held.as_deref().is_some_and(|held| held.join_until.is_some_and(|until| until <= now)) {
             self.settle(work);
         }
-        if self.held.as_deref().is_some_and(|held| held.ack_until.is_some_and(|until| until <= now)) {
+        while self.held.as_deref().is_some_and(|held| held.ack_until.is_some_and(|until| until <= now)) {
             self.pass_acknowledged(work);
         }
         let age = work.shared.limits.hole_age;
@@ -309,10 +309,10 @@ impl Direction {
 
     /// Accounts for what is held, and gives back an empty box.
     pub(super) fn tidy(&mut self, work: &mut Work<'_>) {
-        let Some(held) = self.held.as_deref_mut() else { return };
-        if held.ack_until.is_some() && distance(self.acked, self.next) <= 0 {
-            held.ack_until = None;
+        if distance(self.acked, self.next) <= 0 {
+            self.take_later_acknowledgement();
         }
+        let Some(held) = self.held.as_deref_mut() else { return };
         if held.is_idle() || matches!(self.mode, Mode::Other | Mode::Closed) {
             self.release(work);
         } else {

@@ -17,6 +17,7 @@ impl Direction {
             let inserted = self.hold(work).ahead.insert(next, at, seen, payload);
             work.shared.counts.overlaps_differ += u64::from(inserted.differs);
             work.shared.counts.retransmissions += u64::from(inserted.fresh == 0);
+            self.note_cut(work, at, payload, wire_len);
             return self.bound_ahead(work);
         }
         let known = (ahead.unsigned_abs() as usize).min(payload.len());
@@ -34,13 +35,15 @@ impl Direction {
             work.shared.counts.overlaps_differ += u64::from(inserted.differs);
             self.drain(work);
         }
-        // What the snap length cut off will never come.
+        self.note_cut(work, at, payload, wire_len);
+    }
+
+    /// What the snap length cut off a segment was sent, so it is missing as if it had been acknowledged: a tap that cuts
+    /// less, or a retransmission, may still bring it.
+    fn note_cut(&mut self, work: &mut Work<'_>, at: u32, payload: &[u8], wire_len: u32) {
         let end = at.wrapping_add(wire_len);
-        if wire_len as usize > payload.len() && self.next == at.wrapping_add(payload.len() as u32) {
-            let first = self.held.as_deref().and_then(|held| held.ahead.first()).map(|piece| piece.at);
-            let stop = first.filter(|first| distance(*first, end) < 0).unwrap_or(end);
-            self.pass_over(work, stop.wrapping_sub(self.next));
-            self.drain(work);
+        if wire_len as usize > payload.len() && self.is_behind(end) {
+            self.acknowledge(work, end);
         }
     }
 
@@ -100,21 +103,37 @@ impl Direction {
     }
 
     /// The other side acknowledges bytes up to `acknowledged`. If some of them were never seen they may only be late.
+    ///
+    /// A segment that is late by less than the reorder window comes within that time of *its* acknowledgement, so a later
+    /// one has a time of its own. Two are enough: by the time of the first, all that followed it are as one, of the latest.
     pub(in crate::stream) fn acknowledge(&mut self, work: &mut Work<'_>, acknowledged: u32) {
         let until = work.now.plus(work.shared.limits.reorder);
-        let held = self.hold(work);
-        let first = held.ack_until.is_none();
-        held.ack_until = held.ack_until.or(Some(until));
-        if first || distance(acknowledged, self.next) > distance(self.acked, self.next) {
-            self.acked = acknowledged;
+        let held = self.held.get_or_insert_with(|| work.shared.take_held());
+        if held.ack_until.is_none() {
+            (self.acked, held.ack_until) = (acknowledged, Some(until));
+        } else if distance(acknowledged, held.acked_later.map_or(self.acked, |later| later.0)) > 0 {
+            held.acked_later = Some((acknowledged, until));
+        }
+    }
+
+    /// The first acknowledgement is done with; a later one takes its place.
+    pub(super) fn take_later_acknowledgement(&mut self) {
+        let Some(held) = self.held.as_deref_mut() else { return };
+        held.ack_until = None;
+        if let Some((acked, until)) = held.acked_later.take()
+            && distance(acked, self.next) > 0
+        {
+            (self.acked, held.ack_until) = (acked, Some(until));
         }
     }
 
     /// Bytes that the receiver has, and that were not seen for the whole reorder window, were lost by the mirror.
     pub(super) fn pass_acknowledged(&mut self, work: &mut Work<'_>) {
-        if let Some(held) = self.held.as_deref_mut() {
-            held.ack_until = None;
-        }
+        self.pass_up_to_acknowledged(work);
+        self.take_later_acknowledgement();
+    }
+
+    fn pass_up_to_acknowledged(&mut self, work: &mut Work<'_>) {
         loop {
             let left = distance(self.acked, self.next);
             let hole = self.held.as_deref().and_then(|held| held.ahead.first());

@@ -22,6 +22,8 @@ struct Fragment {
     tsn: u32,
     begins: bool,
     ends: bool,
+    /// The capture cut its end off, and what comes after it is no use.
+    cut: bool,
     time: Timestamp,
     bytes: Vec<u8>,
 }
@@ -57,7 +59,8 @@ impl Fragments {
             index: data.index,
             tsn: data.tsn,
             begins: data.begins,
-            ends: data.ends,
+            ends: data.ends || data.cut,
+            cut: data.cut,
             time,
             bytes: data.payload.to_vec(),
         };
@@ -88,21 +91,28 @@ impl Fragments {
         self.held.get(last)?.ends.then_some(first..last + 1)
     }
 
-    /// Takes a message out, into `message`; returns the capture time of its newest fragment.
-    pub(super) fn take(&mut self, range: Range<usize>, message: &mut Vec<u8>) -> Timestamp {
+    /// Takes a message out, into `message`; returns the capture time of its newest fragment, and whether its end was cut.
+    pub(super) fn take(&mut self, range: Range<usize>, message: &mut Vec<u8>) -> (Timestamp, bool) {
         message.clear();
-        let mut time = Timestamp::MIN;
+        let (mut time, mut cut) = (Timestamp::MIN, false);
         for fragment in self.held.drain(range) {
             self.bytes -= fragment.bytes.len();
             message.extend_from_slice(&fragment.bytes);
             time = time.max(fragment.time);
+            cut |= fragment.cut;
         }
-        time
+        (time, cut)
     }
 
     /// Drops fragments that will not be completed: all, or all but those still being sent, the last of which is before TSN
-    /// `next`. Returns how many.
-    pub(super) fn drop_stale(&mut self, next: u32, all: bool) -> u64 {
+    /// `next`. The beginnings among them are handed on, each put together in `message`. Returns how many it dropped.
+    pub(super) fn drop_stale(
+        &mut self,
+        next: u32,
+        all: bool,
+        message: &mut Vec<u8>,
+        begun: &mut dyn FnMut(&[u8], Timestamp),
+    ) -> u64 {
         let before = self.held.len();
         // What is still being sent ends in the newest TSN, with nothing missing before it back to its beginning.
         let mut tail = 0;
@@ -116,9 +126,26 @@ impl Fragments {
                 break;
             }
         }
-        let drop = before - tail;
-        self.bytes -= self.held.drain(..drop).map(|fragment| fragment.bytes.len()).sum::<usize>();
-        drop as u64
+        let stale = before - tail;
+        let mut dropped = self.held.drain(..stale).peekable();
+        while let Some(first) = dropped.next() {
+            self.bytes -= first.bytes.len();
+            let (mut last, mut time) = (first.index, first.time);
+            message.clear();
+            message.extend_from_slice(&first.bytes);
+            while let Some(after) = dropped.next_if(|after| {
+                (after.group, after.index) == (first.group, last.wrapping_add(1)) && !after.begins && first.begins
+            }) {
+                self.bytes -= after.bytes.len();
+                message.extend_from_slice(&after.bytes);
+                (last, time) = (after.index, time.max(after.time));
+            }
+            if first.begins {
+                begun(message, time);
+            }
+        }
+        drop(dropped);
+        stale as u64
     }
 
     /// Whether the beginning of a message of this group is held.

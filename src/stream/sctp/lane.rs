@@ -80,13 +80,15 @@ impl Lane {
         if !wanted {
             return;
         }
-        if data.cut {
-            self.tell(work, 1);
+        if data.cut && data.begins {
+            // All that a record needs may be there.
+            self.deliver(work, data.payload, work.seen, true);
         } else if data.begins && data.ends {
-            self.deliver(work, data.payload, work.seen);
+            self.deliver(work, data.payload, work.seen, false);
         } else {
             self.fragment(work, data);
         }
+        self.tell(work, u32::from(data.cut));
     }
 
     /// Whether a chunk that does not look like SIP may go on with a message of which the beginning is held: the middle of a
@@ -99,22 +101,38 @@ impl Lane {
         let Some(Followed { numbers, fragments, .. }) = self.followed.as_deref_mut() else { return };
         if let Some(range) = fragments.keep(data, numbers.base(), work.seen) {
             let mut message = core::mem::take(&mut work.shared.scratch);
-            let time = fragments.take(range, &mut message);
-            self.deliver(work, &message, time);
+            let (time, cut) = fragments.take(range, &mut message);
+            self.deliver(work, &message, time, cut);
             work.shared.scratch = message;
         } else if fragments.are_too_many() {
             work.shared.counts.buffers_dropped += 1;
             work.shared.counts.unfinished += 1;
-            fragments.drop_stale(numbers.next(), true);
+            self.drop_stale(work, true);
         }
     }
 
-    fn deliver(&mut self, work: &mut Work<'_>, bytes: &[u8], time: Timestamp) {
+    fn deliver(&mut self, work: &mut Work<'_>, bytes: &[u8], time: Timestamp, cut: bool) {
         if is_start(bytes) {
             self.sip = true;
             let message = bytes.get(keep_alive(bytes)..).unwrap_or_default();
-            work.message(Carrier::Sctp, message, time, core::mem::take(&mut self.after_gap));
+            let after_gap = core::mem::take(&mut self.after_gap);
+            match cut {
+                true => work.cut_message(Carrier::Sctp, message, time, after_gap),
+                false => work.message(Carrier::Sctp, message, time, after_gap),
+            }
         }
+    }
+
+    /// Drops fragments that will not be completed, and hands on the beginnings among them. Whether there were any.
+    fn drop_stale(&mut self, work: &mut Work<'_>, all: bool) -> bool {
+        let Some(mut followed) = self.followed.take() else { return false };
+        let mut message = core::mem::take(&mut work.shared.scratch);
+        let Followed { numbers, fragments, .. } = &mut *followed;
+        let begun = &mut |bytes: &[u8], time| self.deliver(work, bytes, time, true);
+        let dropped = fragments.drop_stale(numbers.next(), all, &mut message, begun);
+        work.shared.scratch = message;
+        self.followed = Some(followed);
+        dropped > 0
     }
 
     /// Tells of chunks that were never seen.
@@ -167,9 +185,9 @@ impl OneWay for Lane {
         let lost = numbers.expire(now, limits);
         let stalled = !fragments.is_empty() && fragments.progress().plus(limits.stall) <= now;
         if lost > 0 || stalled {
-            work.shared.counts.unfinished += u64::from(fragments.drop_stale(numbers.next(), stalled) > 0);
+            work.shared.counts.unfinished += u64::from(self.drop_stale(work, stalled));
         }
-        let empty = fragments.is_empty();
+        let empty = self.followed.as_deref().is_none_or(|followed| followed.fragments.is_empty());
         self.tell(work, lost);
         self.account(work.shared);
         if !self.sip && empty {
@@ -177,13 +195,14 @@ impl OneWay for Lane {
         }
     }
 
-    fn flush(&mut self, _: &mut Work<'_>) {
+    fn flush(&mut self, work: &mut Work<'_>) {
         // Nothing whole ever waits.
+        work.shared.counts.unfinished += u64::from(self.drop_stale(work, true));
+        self.account(work.shared);
     }
 
     fn drop_held(&mut self, work: &mut Work<'_>) {
-        let Some(Followed { numbers, fragments, .. }) = self.followed.as_deref_mut() else { return };
-        if fragments.drop_stale(numbers.next(), true) > 0 {
+        if self.drop_stale(work, true) {
             work.shared.counts.buffers_dropped += 1;
             self.tell(work, 1);
             self.account(work.shared);

@@ -26,6 +26,8 @@ pub(super) struct Numbers {
     hole_since: Option<Timestamp>,
     /// Up to this TSN all were received, says the other side; since when that is known to be more than was seen.
     acked: Option<(u32, Timestamp)>,
+    /// The same of the latest such TSN, beyond that one: what it tells of may be late for longer.
+    acked_later: Option<(u32, Timestamp)>,
 }
 
 /// How far `tsn` is after `from`; negative when it is before.
@@ -45,6 +47,7 @@ impl Numbers {
             join_until: known.is_none().then_some(join_until),
             hole_since: None,
             acked: None,
+            acked_later: None,
         }
     }
 
@@ -86,8 +89,13 @@ impl Numbers {
     /// The receiver has everything up to `tsn`. If some of it was not seen it may only be late.
     pub(super) fn acknowledge(&mut self, tsn: u32, now: Timestamp) {
         if self.join_until.is_none() && self.is_ahead(tsn) {
-            let since = self.acked.map_or(now, |(_, since)| since);
-            self.acked = Some((tsn, since));
+            match self.acked {
+                None => self.acked = Some((tsn, now)),
+                Some((first, _)) if distance(tsn, self.acked_later.map_or(first, |later| later.0)) > 0 => {
+                    self.acked_later = Some((tsn, now));
+                }
+                Some(_) => {}
+            }
         }
     }
 
@@ -114,10 +122,10 @@ impl Numbers {
         if self.hole_since.is_some_and(|since| since.plus(limits.hole_age) <= now) {
             lost += self.advance(self.next);
         }
-        if let Some((tsn, since)) = self.acked
+        while let Some((tsn, since)) = self.acked
             && since.plus(limits.reorder) <= now
         {
-            self.acked = None;
+            self.acked = self.acked_later.take();
             lost += self.advance(tsn.wrapping_add(1));
         }
         self.settle(now);

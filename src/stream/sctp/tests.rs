@@ -182,8 +182,56 @@ fn a_lost_fragment_costs_its_message_and_frees_the_others() {
     }
     tap.see(&data(BEGIN | END, 10 + parts.len() as u32, 0, &message(2, 0)));
     tap.wait(3_000);
-    assert_eq!(tap.sorted(), [message(2, 0)]);
+    assert_eq!(tap.sorted(), [&text[..200], &message(2, 0)]);
     assert_eq!((tap.lost, tap.streams.counts().buffered), (1, 0));
+    assert_eq!((tap.streams.counts().cut_messages, tap.streams.counts().unfinished), (1, 1));
+}
+
+#[test]
+fn a_message_that_the_capture_cut_is_read_as_far_as_it_is_there() {
+    let text = message(1, 500);
+    let parts = fragments(10, &text, 200);
+    let whole = data(BEGIN | END, 10, 0, &text);
+    // Whole in one chunk; the first of several; the second of several, in either order.
+    let (cut, later) = (&whole[..16 + 300], &parts[1][..16 + 30]);
+    for (packets, expected, lost) in [
+        (vec![cut], 300, 1),
+        (vec![&parts[0][..16 + 90]], 90, 1),
+        (vec![&parts[0], later], 230, 1),
+        (vec![later, &parts[0]], 230, 0),
+    ] {
+        let mut tap = Tap::new();
+        tap.see(&init(10));
+        packets.iter().for_each(|packet| tap.see(packet));
+        assert_eq!(tap.sorted(), [&text[..expected]]);
+        tap.wait(10_000);
+        assert_eq!((tap.messages.len(), tap.lost, tap.streams.counts().buffered), (1, lost, 0));
+    }
+}
+
+#[test]
+fn the_end_of_input_reads_what_there_is_of_a_message() {
+    let text = message(1, 500);
+    let mut tap = Tap::new();
+    tap.see(&fragments(10, &text, 300)[0]);
+    let (messages, lost) = (&mut tap.messages, &mut tap.lost);
+    tap.streams.finish(&mut |delivery| take(messages, lost, delivery));
+    assert_eq!(tap.sorted(), [&text[..300]]);
+}
+
+#[test]
+fn a_later_acknowledgement_has_its_own_time() {
+    let mut tap = Tap::new();
+    tap.see(&init(1));
+    tap.see(&data(BEGIN | END, 1, 0, &message(1, 0)));
+    tap.on(&hop().reversed(), &sack(2));
+    tap.wait(180);
+    tap.on(&hop().reversed(), &sack(3));
+    tap.wait(30);
+    assert_eq!(tap.lost, 1);
+    tap.see(&data(BEGIN | END, 3, 0, &message(3, 0)));
+    tap.wait(10_000);
+    assert_eq!((tap.sorted().len(), tap.lost), (2, 1));
 }
 
 #[test]

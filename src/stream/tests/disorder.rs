@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::sip::framing::{Scan, frame_on};
 
 /// A message with one of several kinds of body. `plain`: text that ends in a line end and holds no start line.
 fn any_message(plain: bool) -> impl Strategy<Value = Bytes> {
@@ -149,13 +150,17 @@ proptest! {
         let mut start = 0;
         for message in &messages {
             let end = start + message.len();
-            let touched = parts.iter().enumerate().any(|(index, (from, to))| gone(index) && *from < end && start < *to);
-            if !touched {
-                expected.push(message);
+            let holes = parts.iter().enumerate().filter(|(index, (from, to))| gone(*index) && *from < end && start < *to);
+            // Up to its first missing byte, if that is in the body.
+            let there = holes.map(|(_, (from, _))| from.saturating_sub(start)).min().unwrap_or(message.len());
+            let mut scan = Scan::default();
+            _ = frame_on(&message[..there], &mut scan);
+            if scan.whole().is_some() {
+                expected.push(Bytes(message[..there].to_vec()));
             }
             start = end;
         }
-        prop_assert_eq!(tap.texts(), expected);
+        prop_assert_eq!(tap.texts(), expected.iter().collect::<Vec<_>>());
         prop_assert_eq!(tap.streams.counts().buffered, 0);
     }
 

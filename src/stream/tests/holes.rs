@@ -93,22 +93,79 @@ fn a_hole_inside_a_body_does_not_expose_the_body() {
     tap.see(data(0, &stream[..500]));
     tap.see(data(1500, &stream[1500..]));
     tap.wait(3000);
-    assert_eq!(tap.texts(), [&second]);
-    assert!(tap.messages[0].after_gap);
+    assert_eq!(tap.texts(), [&Bytes(stream[..500].to_vec()), &second]);
+    assert!(tap.messages[0].cut && tap.messages[1].after_gap);
     assert_eq!(tap.streams.counts().unfinished, 1);
 }
 
 #[test]
-fn what_the_snap_length_cut_is_a_gap_at_once() {
+fn what_the_snap_length_cut_is_a_gap_after_the_reorder_window() {
     let messages = [message(1, b"a"), message(2, &[b'x'; 2000]), message(3, b"c")];
     let mut tap = Tap::new();
     let second = messages[0].len();
     let segment = [messages[0].as_slice(), &messages[1]].concat();
     tap.see(TcpSegment { wire_len: segment.len() as u32, ..data(0, &segment[..second + 100]) });
     assert_eq!(tap.texts(), [&messages[0]]);
-    assert_eq!(tap.gaps[0].missing as usize, segment.len() - second - 100);
     tap.see(data(segment.len() as u32, &messages[2]));
-    assert_eq!(tap.texts(), [&messages[0], &messages[2]]);
+    tap.wait(198);
+    assert_eq!((tap.messages.len(), tap.gaps.len()), (1, 0), "another tap may cut less");
+    tap.wait(1);
+    assert_eq!(tap.gaps[0].missing as usize, segment.len() - second - 100);
+    assert_eq!(tap.texts(), [&messages[0], &Bytes(messages[1][..100].to_vec()), &messages[2]]);
+    assert_eq!(tap.messages.iter().map(|seen| seen.time).collect::<Vec<_>>(), [1, 1, 2]);
+}
+
+#[test]
+fn a_whole_copy_of_a_cut_segment_fills_the_hole() {
+    let messages = [message(1, &[b'x'; 300]), message(2, b"")];
+    let second = messages[0].len() as u32;
+    for cut in [0, 20, 80, 200] {
+        let cut_copy = TcpSegment { wire_len: second, ..data(0, &messages[0][..cut]) };
+        for order in [[cut_copy, data(0, &messages[0])], [data(0, &messages[0]), cut_copy]] {
+            for between in [true, false] {
+                let mut tap = Tap::new();
+                tap.see(syn(u32::MAX));
+                tap.see(order[0]);
+                if between {
+                    tap.see(data(second, &messages[1]));
+                }
+                tap.see(order[1]);
+                tap.see(data(second, &messages[1]));
+                tap.wait(10_000);
+                assert_eq!(tap.texts(), [&messages[0], &messages[1]], "{cut} {between}");
+                assert_eq!((tap.gaps.len(), tap.streams.counts().buffered), (0, 0));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_later_acknowledgement_has_its_own_time() {
+    // Four bytes of a keep-alive are lost, and acknowledged; the message behind them is late, though not very.
+    let (first, bye) = (message(1, b""), message(2, b""));
+    let start = first.len() as u32 + 4;
+    let end = start + bye.len() as u32;
+    let mut tap = Tap::new();
+    tap.see(data(0, &first));
+    tap.on(&hop().reversed(), ack(start));
+    tap.wait(180);
+    tap.on(&hop().reversed(), ack(end));
+    tap.wait(30);
+    assert_eq!((tap.gaps.len(), tap.gaps[0].missing), (1, 4));
+    tap.see(data(start, &bye));
+    tap.wait(10_000);
+    assert_eq!((tap.texts(), tap.gaps.len()), (vec![&first, &bye], 1));
+    // What the later one tells of is given up when it is as old.
+    let mut tap = Tap::new();
+    tap.see(data(0, &first));
+    tap.on(&hop().reversed(), ack(start));
+    tap.wait(100);
+    tap.on(&hop().reversed(), ack(end));
+    tap.wait(199);
+    assert_eq!(tap.gaps.len(), 1);
+    tap.wait(1);
+    assert_eq!(tap.gaps.len(), 2);
+    assert_eq!(tap.streams.next_timeout(), None);
 }
 
 #[test]

@@ -45,6 +45,35 @@ fn a_body_that_ends_in_a_sip_fragment_does_not_swallow_the_next_message() {
 }
 
 #[test]
+fn a_join_inside_a_long_body_is_searched_for_as_long_as_a_search_may_be() {
+    let (big, bye) = (message(1, &b"no start line\r\n".repeat(10_000)), message(2, b""));
+    let stream = [big.as_slice(), &bye].concat();
+    for size in [1_000, 60_000] {
+        let mut tap = Tap::new();
+        let mut at = 500;
+        for part in stream[500..].chunks(size) {
+            tap.see(data(at, part));
+            tap.wait(100);
+            at += part.len() as u32;
+        }
+        assert_eq!(tap.texts(), [&bye], "{size}");
+        assert_eq!(tap.streams.counts().buffered, 0);
+    }
+    // Holes do not make a search longer.
+    let mut tap = Tap::new();
+    for at in 0..400u32 {
+        tap.see(data(at * 2_000, &b"no start line\r\n".repeat(100)));
+        tap.on(&hop().reversed(), ack(at * 2_000 + 2_000));
+        tap.wait(300);
+    }
+    tap.see(data(400 * 2_000, &[b"no start line\r\n", bye.as_slice()].concat()));
+    tap.wait(300);
+    assert_eq!((tap.messages.len(), tap.gaps.len()), (0, 0));
+    tap.see(data(401 * 2_000, &bye));
+    assert_eq!(tap.texts(), [&bye], "a segment that begins with a start line brings it back");
+}
+
+#[test]
 fn an_earlier_segment_that_comes_late_is_still_read() {
     let messages = [message(1, b""), message(2, b"x"), message(3, LOOK_ALIKE)];
     let mut tap = Tap::new();

@@ -1,5 +1,6 @@
 //! TCP streams as a mirror delivers them, through the public API.
 
+mod bodies_cut;
 mod bounds;
 mod connections;
 mod disorder;
@@ -15,6 +16,7 @@ use core::time::Duration;
 use super::websocket::tests::frame;
 use super::*;
 use crate::packet::{Carrier, Domain, Endpoint, Hop, TcpSegment};
+use crate::sip::Carriage;
 use crate::time::Timestamp;
 
 /// A probe at the tap, in virtual time.
@@ -33,6 +35,7 @@ struct Seen {
     carrier: Carrier,
     after_gap: bool,
     from: u16,
+    cut: bool,
 }
 
 /// Bytes that a failed assertion shows as text.
@@ -142,6 +145,7 @@ fn take(messages: &mut Vec<Seen>, gaps: &mut Vec<Gap>, delivery: Delivery<'_>) {
             carrier: message.carrier,
             after_gap: message.after_gap,
             from: message.hop.source.port,
+            cut: message.carriage == Carriage::CutDatagram,
         }),
         Delivery::Gap(gap) => gaps.push(gap),
     }

@@ -126,11 +126,20 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Passes over `missing` bytes that were never seen. `Err` where they may hold a frame header.
-    pub(in crate::stream) fn lose(&mut self, missing: u32, skipped: &mut Skipped) -> Result<(), Broken> {
+    /// Passes over `missing` bytes that were never seen; the message that they are in is handed on as far as it is there.
+    /// `Err` where they may hold a frame header.
+    pub(in crate::stream) fn lose(
+        &mut self,
+        missing: u32,
+        skipped: &mut Skipped,
+        cut: &mut dyn FnMut(&[u8], Timestamp),
+    ) -> Result<(), Broken> {
         let frame = self.frame.ok_or(Broken)?;
         self.left = self.left.checked_sub(u64::from(missing)).ok_or(Broken)?;
         if frame.opcode < 8 && self.fate == Fate::Keep {
+            if let Some((message, time)) = self.beginning() {
+                cut(message, time);
+            }
             self.fate = Fate::Drop;
             self.message = Vec::new();
         }
@@ -141,6 +150,13 @@ impl WebSocket {
             }
         }
         Ok(())
+    }
+
+    /// What is there of a message that has not ended, if it is SIP, and the capture time of its newest byte.
+    pub(in crate::stream) fn beginning(&self) -> Option<(&[u8], Timestamp)> {
+        let sip = self.inside && self.fate == Fate::Keep && is_start(&self.message);
+        let message = self.message.get(keep_alive(&self.message)..).filter(|_| sip)?;
+        Some((message, self.time))
     }
 
     /// Bytes kept.

@@ -84,10 +84,10 @@ fn a_hole_inside_a_frame_costs_that_message_only() {
     let stream = [frame(0x81, None, &long()), frame(0x81, None, BYE)].concat();
     let (mut socket, mut skipped, mut out) = (WebSocket::default(), Skipped::default(), 0);
     socket.read(&stream[..500], Timestamp::MIN, &mut Vec::new(), &mut skipped, &mut |_, _| out += 1).unwrap();
-    assert_eq!(socket.lose(60_000, &mut skipped), Ok(()));
+    assert_eq!(socket.lose(60_000, &mut skipped, &mut |_, _| {}), Ok(()));
     socket.read(&stream[60_500..], Timestamp::MIN, &mut Vec::new(), &mut skipped, &mut |_, _| out += 1).unwrap();
     assert_eq!((out, skipped.unfinished), (1, 1));
-    assert_eq!(socket.lose(1, &mut skipped), Err(Broken), "a hole between frames");
+    assert_eq!(socket.lose(1, &mut skipped, &mut |_, _| {}), Err(Broken), "a hole between frames");
 }
 
 #[test]
@@ -132,7 +132,7 @@ proptest! {
             if socket.read(part, Timestamp::MIN, &mut Vec::new(), &mut skipped, &mut |_, _| {}).is_err() {
                 break;
             }
-            let _ = socket.lose(hole % 64, &mut skipped);
+            let _ = socket.lose(hole % 64, &mut skipped, &mut |_, _| {});
         }
     }
 }
