@@ -56,6 +56,8 @@ pub struct Scan {
     value: u32,
     /// Length of the header block with its empty line; 0 until that is complete.
     head: u32,
+    /// The same of a header block without a Content-Length.
+    bare: u32,
     length: Option<u32>,
     fault: Option<Fault>,
     unsure: bool,
@@ -81,6 +83,12 @@ impl Scan {
     #[must_use]
     pub fn whole(&self) -> Option<usize> {
         (self.head > 0).then(|| self.head as usize + self.length.unwrap_or(0) as usize)
+    }
+
+    /// Length of a header block that is complete and whose only fault is [`Fault::NoLength`], where the message start can be
+    /// trusted: it is certain, or the stream stage says that a segment begins with it.
+    pub(crate) fn head_without_length(&self, begins_segment: bool) -> Option<usize> {
+        (self.bare > 0 && (begins_segment || !self.unsure)).then_some(self.bare as usize)
     }
 
     /// Why the last [`frame_on`] said [`Framing::Resync`].
@@ -165,7 +173,10 @@ fn scan_head(bytes: &[u8], scan: &mut Scan) -> Result<(), Framing> {
                     return Err(scan.fail(fault));
                 }
                 match scan.length {
-                    None => return Err(scan.fail(Fault::NoLength)),
+                    None => {
+                        scan.bare = next as u32;
+                        return Err(scan.fail(Fault::NoLength));
+                    }
                     Some(length) if length as usize > BODY_LIMIT => return Err(scan.fail(Fault::BodyTooLong)),
                     Some(_) => scan.head = next as u32,
                 }

@@ -115,6 +115,14 @@ impl Direction {
                             scan = Scan::default();
                         }
                         Framing::Resync => {
+                            if let Some((head, has_body)) = self.read_bare(work, rest, &scan, at == 0, stamp) {
+                                at += head;
+                                stamp = time;
+                                if !has_body {
+                                    scan = Scan::default();
+                                    continue;
+                                }
+                            }
                             let counts = &mut work.shared.counts;
                             match scan.fault() {
                                 Some(Fault::NoLength) => counts.no_length += 1,
@@ -180,6 +188,32 @@ impl Direction {
             (held.scan, held.need) = (Scan::default(), 0);
         }
         at
+    }
+
+    /// Reads a message whose whole header block has no Content-Length, which a stream needs (RFC 3261 §20.14) and some peers
+    /// leave out; returns the length of the block,
+    /// and whether a body follows.
+    ///
+    /// Where the segment ends with it, or the next message begins behind it, there is no body. Else there is one, of a
+    /// length that nobody knows: the headers, which are all that a record needs, are handed on.
+    fn read_bare(
+        &mut self,
+        work: &mut Work<'_>,
+        bytes: &[u8],
+        scan: &Scan,
+        begins_segment: bool,
+        time: Timestamp,
+    ) -> Option<(usize, bool)> {
+        let head = scan.head_without_length(begins_segment)?;
+        let (message, behind) = bytes.split_at_checked(head)?;
+        (self.mode, self.sip) = (Mode::Sip, true);
+        let has_body = !behind.is_empty() && !begins_familiar(behind);
+        let after_gap = core::mem::take(&mut self.after_gap);
+        match has_body {
+            true => work.cut_message(Carrier::Tcp, message, time, after_gap),
+            false => work.bare_message(message, time, after_gap),
+        }
+        Some((head, has_body))
     }
 
     /// Searches for the next start line, from the place where `bytes` are.

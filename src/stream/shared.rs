@@ -70,6 +70,11 @@ impl Work<'_> {
         self.hand_on((carrier, carriage), bytes, time, after_gap);
     }
 
+    /// A message without a Content-Length, and without a body.
+    pub(super) fn bare_message(&mut self, bytes: &[u8], time: Timestamp, after_gap: bool) {
+        self.hand_on((Carrier::Tcp, Carriage::Datagram), bytes, time, after_gap);
+    }
+
     /// A message whose end will never be seen: what a record needs stands in its headers.
     pub(super) fn cut_message(&mut self, carrier: Carrier, bytes: &[u8], time: Timestamp, after_gap: bool) {
         self.shared.counts.cut_messages += 1;

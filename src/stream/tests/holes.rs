@@ -195,7 +195,38 @@ fn a_message_without_length_costs_itself_alone() {
     let (first, last) = (message(1, b""), message(2, b""));
     let mut tap = Tap::new();
     tap.see(data(0, &[first.as_slice(), &bad, &last].concat()));
-    assert_eq!(tap.texts(), [&first, &last]);
-    assert_eq!((tap.streams.counts().no_length, tap.streams.counts().resynchronised), (1, 1));
+    assert_eq!(tap.texts(), [&first, &Bytes(bad), &last], "it is followed by a start line");
+    assert_eq!((tap.streams.counts().no_length, tap.streams.counts().resynchronised), (0, 0));
     assert!(tap.gaps.is_empty());
+}
+
+#[test]
+fn a_body_without_length_costs_itself_alone() {
+    let head = b"NOTIFY sip:a SIP/2.0\r\nCall-ID: x\r\n\r\n";
+    let (first, last) = (message(1, b""), message(2, b""));
+    let body: &[u8] = b"v=0\r\ns=-\r\n";
+    for split in [0, head.len(), head.len() + body.len()] {
+        let bad = [head, body, &last].concat();
+        let mut tap = Tap::new();
+        tap.see(data(0, &first));
+        let at = first.len() as u32;
+        if split > 0 {
+            tap.see(data(at, &bad[..split]));
+        }
+        tap.see(data(at + split as u32, &bad[split..]));
+        assert_eq!(tap.texts(), [&first, &Bytes(head.to_vec()), &last], "{split}");
+        assert_eq!(tap.messages[1].cut, split != head.len(), "{split}");
+        assert_eq!(tap.streams.counts().resynchronised, 1);
+        assert!(tap.gaps.is_empty());
+    }
+}
+
+#[test]
+fn a_start_that_was_searched_for_needs_its_length() {
+    let text = b"a report\r\nBYE sip:x SIP/2.0\r\nCall-ID: forged\r\n\r\n";
+    let mut tap = Tap::new();
+    tap.see(data(0, &message(1, b"")));
+    tap.see(data(1000, text));
+    tap.wait(3_000);
+    assert_eq!(tap.messages.len(), 1);
 }
