@@ -1,7 +1,10 @@
 //! Reading ahead: a thread that reads and unpacks the next blocks of a file while the last one is looked at.
 
+use core::time::Duration;
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 
 use super::damage::Fault;
@@ -14,6 +17,24 @@ const BLOCK: usize = 128 * 1024;
 const HEADROOM: usize = 8 * 1024;
 /// Blocks that may wait. At the bound the thread waits: nothing is read that nobody asks for.
 const WAITING: usize = 3;
+
+/// How often who waits for a block looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Ends the reading of files from another thread, also while it waits for a pipe that says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Nothing more is read. A read that waits ends within a tenth of a second.
+    pub fn stop(&self) {
+        self.0.store(true, Relaxed);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
 
 /// One block.
 ///
@@ -34,23 +55,48 @@ pub(super) struct Block {
 pub(super) struct Ahead {
     blocks: Receiver<Result<Block, Fault>>,
     used: SyncSender<Vec<u8>>,
+    stop: Stop,
 }
 
 impl Ahead {
     /// Reads on from where the stream is.
-    pub(super) fn start(stream: Stream) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// The stream, where no thread can be had.
+    pub(super) fn start(stream: Stream, stop: Stop) -> Result<Self, Stream> {
         let (filled, blocks) = sync_channel(WAITING);
         let (used, empty) = sync_channel(WAITING + 2);
-        thread::Builder::new().name("reader".into()).spawn(move || read(stream, &filled, &empty))?;
-        Ok(Self { blocks, used })
+        let (given, taken) = sync_channel::<Stream>(1);
+        let reader = move || taken.recv().into_iter().for_each(|stream| read(stream, &filled, &empty));
+        // The stream follows the thread, so that it is still here if there is none.
+        match thread::Builder::new().name("reader".into()).spawn(reader) {
+            Ok(_) => given.send(stream).map_err(|unsent| unsent.0)?,
+            Err(_) => return Err(stream),
+        }
+        Ok(Self { blocks, used, stop })
     }
 
-    /// The next block; `None` after the last, which is empty. `used` is a buffer that is not needed any more.
-    pub(super) fn next(&mut self, used: Vec<u8>) -> Result<Option<Block>, Fault> {
-        // One that finds no room, or nobody who would fill it, is let go.
-        let _ = self.used.try_send(used);
-        self.blocks.recv().ok().transpose()
+    /// The next block; not to be asked for after the last, which is empty. `used` is a buffer that is not needed any more.
+    pub(super) fn next(&mut self, used: Vec<u8>) -> Result<Block, Fault> {
+        // One that has grown for a large packet would stay as large; and one that finds no room, or nobody who would fill
+        // it, is let go.
+        if used.capacity() <= HEADROOM + BLOCK {
+            let _ = self.used.try_send(used);
+        }
+        loop {
+            match self.blocks.recv_timeout(LOOK) {
+                Ok(block) => return block,
+                Err(RecvTimeoutError::Timeout) if self.stop.is_stopped() => return Err(ended("reading was stopped")),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Without a last block the thread has not ended in order.
+                Err(RecvTimeoutError::Disconnected) => return Err(ended("the thread that reads it has ended")),
+            }
+        }
     }
+}
+
+fn ended(why: &'static str) -> Fault {
+    Fault::Read(io::Error::other(why))
 }
 
 fn read(mut stream: Stream, filled: &SyncSender<Result<Block, Fault>>, empty: &Receiver<Vec<u8>>) {

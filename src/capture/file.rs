@@ -3,6 +3,7 @@
 use std::{io::Read, path::Path};
 
 use super::{
+    ahead::Stop,
     damage::{Damage, Fault},
     error::CaptureError,
     interface::{Interface, Interfaces},
@@ -71,6 +72,11 @@ impl CaptureFile {
             Err(fault) => return Err(CaptureError::Header { file: source.path().to_owned(), fault }),
         };
         Ok(Self { source, format, current: Current::None, number: 0, latest: None })
+    }
+
+    /// Lets another thread end the reading.
+    pub(super) fn stop_with(&mut self, stop: &Stop) {
+        self.source.stop_with(stop);
     }
 
     /// Moves on to the next item and gives its place in time; `Ok(None)` at the end, clean or not.

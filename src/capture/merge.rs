@@ -4,6 +4,7 @@ use core::fmt;
 use std::{cmp::Reverse, collections::BinaryHeap, io::Read, path::PathBuf};
 
 use super::{
+    ahead::Stop,
     damage::Damage,
     error::CaptureError,
     file::{CaptureFile, Item},
@@ -37,6 +38,7 @@ pub struct CaptureFiles {
     given: bool,
     interfaces: Interfaces,
     damages: Vec<Damage>,
+    stop: Stop,
 }
 
 /// How far, not what: packets are personal data.
@@ -102,11 +104,13 @@ impl CaptureFiles {
             given: false,
             interfaces: Interfaces::default(),
             damages: Vec::new(),
+            stop: Stop::default(),
         }
     }
 
     /// Reads up to the first item of the file that is pushed next.
     fn begin(&mut self, file: &mut CaptureFile) {
+        file.stop_with(&self.stop);
         match file.advance(&mut self.interfaces) {
             Ok(Some(time)) => self.heads.push(Reverse(Head { time, position: self.files.len() })),
             Ok(None) => {}
@@ -131,7 +135,7 @@ impl CaptureFiles {
                 }
                 Err(damage) => {
                     self.heads.pop();
-                    self.damages.push(damage);
+                    self.damaged(damage);
                 }
             }
         }
@@ -156,8 +160,21 @@ impl CaptureFiles {
             }
             Err(damage) => {
                 self.heads.pop();
-                self.damages.push(damage);
+                self.damaged(damage);
             }
+        }
+    }
+
+    /// What ends the reading from another thread: [`CaptureFiles::next`] gives nothing from then on.
+    #[must_use]
+    pub fn stopper(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Keeps a damage. What a stop cut off is none.
+    fn damaged(&mut self, damage: Damage) {
+        if !self.stop.is_stopped() {
+            self.damages.push(damage);
         }
     }
 

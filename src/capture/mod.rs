@@ -20,6 +20,7 @@ mod source;
 mod writer;
 mod zstd;
 
+pub use ahead::Stop;
 pub use damage::{Compression, Damage, Fault};
 pub use error::CaptureError;
 pub use file::Item;

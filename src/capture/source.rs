@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    ahead::{Ahead, Block},
+    ahead::{Ahead, Block, Stop},
     damage::{Compression, Fault},
     error::CaptureError,
     gzip::{self, Gzip},
@@ -37,8 +37,9 @@ pub(super) struct Source {
     compression: Option<Compression>,
     /// `None` when closed or parked, or while a thread has it.
     stream: Option<Stream>,
-    /// Reads for us, once the file has proved to be longer than one buffer.
+    /// Reads for us, where that is worth a thread.
     ahead: Option<Ahead>,
+    stop: Stop,
     buffer: Vec<u8>,
     /// One that was used up, for the next block.
     spare: Vec<u8>,
@@ -101,6 +102,7 @@ impl Source {
             compression,
             stream: Some(stream),
             ahead: None,
+            stop: Stop::default(),
             buffer: Vec::new(),
             spare: Vec::new(),
             start: 0,
@@ -109,6 +111,11 @@ impl Source {
             ended: false,
             stored: 0,
         })
+    }
+
+    /// Lets another thread end the reading.
+    pub(super) fn stop_with(&mut self, stop: &Stop) {
+        self.stop = stop.clone();
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -171,35 +178,40 @@ impl Source {
 
     #[cold]
     fn refill(&mut self, wanted: usize) -> Result<bool, Fault> {
-        self.read_ahead()?;
+        self.read_ahead();
         while self.end - self.start < wanted && !self.ended {
             self.ended = match &mut self.ahead {
-                Some(ahead) => match ahead.next(core::mem::take(&mut self.spare))? {
-                    Some(block) => {
-                        let ended = block.start == block.end;
-                        self.stored = block.stored;
-                        self.append(block);
-                        ended
-                    }
-                    None => true,
-                },
+                Some(ahead) => {
+                    let block = ahead.next(core::mem::take(&mut self.spare))?;
+                    let last = block.start == block.end;
+                    self.stored = block.stored;
+                    self.append(block);
+                    last
+                }
                 None => self.read_on(wanted)? == 0,
             };
         }
         Ok(self.end - self.start >= wanted)
     }
 
-    /// Unpacking is worth a thread, once a file is longer than the buffer. Reading alone is not: bytes that another
-    /// processor has read cost as much to fetch from its cache as they cost to read.
-    fn read_ahead(&mut self) -> Result<(), Fault> {
-        if self.compression.is_some()
-            && !self.buffer.is_empty()
-            && let Some(stream) = self.stream.take()
-        {
-            self.stored = stream.stored();
-            self.ahead = Some(Ahead::start(stream).map_err(Fault::Read)?);
+    /// Unpacking is worth a thread, once a file is longer than the buffer. Reading a file is not: bytes that another
+    /// processor has read cost as much to fetch from its cache as they cost to read. A pipe may say nothing for hours, and
+    /// only a thread can wait for it and be left waiting.
+    fn read_ahead(&mut self) {
+        let worth = match self.reopens {
+            true => self.compression.is_some() && self.offset + (self.end - self.start) as u64 >= BUFFER as u64,
+            false => !self.buffer.is_empty(),
+        };
+        if !worth {
+            return;
         }
-        Ok(())
+        let Some(stream) = self.stream.take() else { return };
+        self.stored = stream.stored();
+        match Ahead::start(stream, self.stop.clone()) {
+            Ok(ahead) => self.ahead = Some(ahead),
+            // Without a thread it is read here, as a short file is.
+            Err(stream) => self.stream = Some(stream),
+        }
     }
 
     /// Reads once behind the bytes that are left, which move to the front of the buffer.

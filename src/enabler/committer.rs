@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
@@ -14,7 +15,7 @@ const BATCH: usize = 2048;
 /// Reports in a transaction after which the next waits for company before it begins: more are on their way then, and a
 /// larger transaction costs each of them less.
 const BUSY: usize = 32;
-/// How long it waits, the delay of a group commit. A report that comes alone is stored at once.
+/// How long it waits, the delay of a group commit. A report that comes long after the others is stored at once.
 const COMPANY: Duration = Duration::from_millis(2);
 /// Most groups that wait for the thread; their number is also bounded by what the streams have under way.
 const WAITING: usize = 64;
@@ -60,9 +61,9 @@ impl Committer {
 fn run(mut store: Store, mut waiting: mpsc::Receiver<Group>, tally: &Tally) -> Store {
     let mut batch = Vec::new();
     let mut owners = Vec::new();
-    let mut busy = false;
+    let mut large: Option<Instant> = None;
     while let Some(first) = waiting.blocking_recv() {
-        if busy {
+        if large.is_some_and(|end| end.elapsed() < COMPANY * 4) {
             std::thread::sleep(COMPANY);
         }
         let mut next = Some(first);
@@ -73,7 +74,7 @@ fn run(mut store: Store, mut waiting: mpsc::Receiver<Group>, tally: &Tally) -> S
         }
         let outcomes = store.commit(&batch).inspect_err(|error| tracing::error!(%error, "store failed")).ok();
         count(tally, outcomes.as_deref(), batch.len());
-        busy = batch.len() >= BUSY;
+        large = (batch.len() >= BUSY).then(Instant::now);
         let mut arrivals = batch.drain(..);
         let mut outcomes = outcomes.map(Vec::into_iter);
         for (count, reply) in owners.drain(..) {

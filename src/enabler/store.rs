@@ -136,7 +136,7 @@ impl Store {
 /// What is stored under the id of a record.
 enum Found {
     Session(Stored),
-    /// None of this session, but so many others with its id.
+    /// None of this session, but others with its id, of which this is the highest occurrence.
     Others(i64),
 }
 
@@ -159,7 +159,8 @@ impl<'a> Statements<'a> {
     fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             find: connection.prepare_cached(
-                "SELECT id, revision, start_time, first_time, stop_time FROM record WHERE record_id = ?1 ORDER BY id",
+                "SELECT id, revision, start_time, first_time, stop_time, occurrence FROM record WHERE record_id = ?1 \
+                 ORDER BY id",
             )?,
             insert: connection.prepare_cached(
                 "INSERT OR IGNORE INTO record (record_id, revision, withdrawn, start_time, first_time, stop_time, \
@@ -187,9 +188,12 @@ impl<'a> Statements<'a> {
         let to = match self.same_session(&digest.key)? {
             Found::Session(stored) if stored.revision >= digest.key.revision => return Ok(Outcome::Duplicate),
             Found::Session(stored) => To::Over { row: stored.row },
-            Found::Others(others) => To::New { occurrence: others },
+            Found::Others(highest) => To::New { occurrence: highest.saturating_add(1) },
         };
-        self.write(&digest, body, to)?;
+        // Nothing is accepted that is not there now.
+        if !self.write(&digest, body, to)? {
+            return Err(rusqlite::Error::StatementChangedRows(0));
+        }
         Ok(Outcome::Accepted)
     }
 
@@ -198,9 +202,9 @@ impl<'a> Statements<'a> {
         let start = start(key).map(Timestamp::nanos);
         let mut rows = self.find.query([&key.record_id.0[..]])?;
         let mut same = None;
-        let mut sessions = 0;
+        let mut highest = -1;
         while let Some(row) = rows.next()? {
-            sessions += 1;
+            highest = highest.max(row.get(5)?);
             let stored = Stored {
                 row: row.get(0)?,
                 revision: row.get(1)?,
@@ -219,7 +223,7 @@ impl<'a> Statements<'a> {
                 same = Some(stored);
             }
         }
-        Ok(same.map_or(Found::Others(sessions), Found::Session))
+        Ok(same.map_or(Found::Others(highest), Found::Session))
     }
 
     /// Writes a row; false where a new one would take the place of another.

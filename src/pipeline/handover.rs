@@ -77,17 +77,18 @@ impl<T> Handover<T> {
         ControlFlow::Continue(())
     }
 
-    /// Takes all that waits, after waiting for something and a little for its company; `None` once nothing more comes.
-    pub(super) fn take(&self) -> Option<VecDeque<T>> {
+    /// Takes all that waits into `taken`, which is empty, after waiting for something and a little for its company; false once
+    /// nothing more comes.
+    pub(super) fn take(&self, taken: &mut VecDeque<T>) -> bool {
         let empty = |shared: &mut Shared<T>| shared.queue.is_empty() && !shared.ended;
         let shared = self.filled.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
         let few = |shared: &mut Shared<T>| shared.queue.len() < TOGETHER && !shared.ended;
         let (mut shared, _) =
             self.filled.wait_timeout_while(shared, COMPANY, few).unwrap_or_else(PoisonError::into_inner);
-        let taken = core::mem::replace(&mut shared.queue, VecDeque::with_capacity(ROOM));
+        core::mem::swap(&mut shared.queue, taken);
         drop(shared);
         self.roomy.notify_one();
-        (!taken.is_empty()).then_some(taken)
+        !taken.is_empty()
     }
 }
 
@@ -114,7 +115,13 @@ mod tests {
     fn everything_arrives_in_order_past_the_bound() {
         let handover = Handover::new();
         let taken = thread::scope(|scope| {
-            let taker = scope.spawn(|| core::iter::from_fn(|| handover.take()).flatten().collect::<Vec<usize>>());
+            let taker = scope.spawn(|| {
+                let (mut all, mut taken) = (Vec::new(), VecDeque::new());
+                while handover.take(&mut taken) {
+                    all.extend(taken.drain(..));
+                }
+                all
+            });
             let giving = handover.giving();
             for n in 0..ROOM * 5 + 3 {
                 assert!(handover.give(n).is_continue());
@@ -129,7 +136,10 @@ mod tests {
     fn one_thing_alone_does_not_wait_for_the_end() {
         let handover = Handover::new();
         thread::scope(|scope| {
-            let taker = scope.spawn(|| handover.take());
+            let taker = scope.spawn(|| {
+                let mut taken = VecDeque::new();
+                handover.take(&mut taken).then_some(taken)
+            });
             let _giving = handover.giving();
             assert!(handover.give(7).is_continue());
             assert_eq!(taker.join().unwrap(), Some(VecDeque::from([7])));
@@ -154,6 +164,6 @@ mod tests {
     fn nothing_given_is_nothing_taken() {
         let handover = Handover::<()>::new();
         drop(handover.giving());
-        assert_eq!(handover.take(), None);
+        assert!(!handover.take(&mut VecDeque::new()));
     }
 }

@@ -1,14 +1,16 @@
 //! EDGE: drives the core over capture files, and hands its records on.
 //!
-//! Three threads in a row: one reads ahead (`capture`), the caller's feeds the core, and one takes what the core gives.
-//! None of them decides anything: each hands on what it got, in order, and waits when the next one is behind.
+//! The caller's thread reads and feeds the core, and another takes what the core gives. What is compressed, or comes from a
+//! pipe, is read by further threads (`capture::ahead`). None of them decides anything: each hands on what it got, in order,
+//! and waits when the next one is behind.
 
 mod handover;
 
 use core::ops::ControlFlow;
+use std::collections::VecDeque;
 use std::{io, thread};
 
-use crate::capture::{CaptureFiles, Item, Position};
+use crate::capture::{CaptureFiles, Item, Position, Stop};
 use crate::charging::StopRecord;
 use crate::probe::{Input, Loss, Note, Output, Probe};
 
@@ -50,10 +52,17 @@ pub fn replay(
     receiver: &mut impl Receiver,
 ) -> io::Result<ControlFlow<()>> {
     let handover = Handover::new();
+    let stop = files.stopper();
     thread::scope(|scope| {
         let desk = thread::Builder::new().name("desk".into()).spawn_scoped(scope, || {
             let _taking = handover.taking();
-            core::iter::from_fn(|| handover.take()).flatten().try_for_each(|handed| hand(receiver, handed))
+            // Nobody takes any more: whoever waits for a pipe need not.
+            let _stop = StopAtEnd(stop);
+            let mut taken = VecDeque::new();
+            while handover.take(&mut taken) {
+                taken.drain(..).try_for_each(|handed| hand(receiver, handed))?;
+            }
+            ControlFlow::Continue(())
         })?;
         let fed = {
             let _giving = handover.giving();
@@ -62,6 +71,14 @@ pub fn replay(
         let received = desk.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok(if fed.is_break() { fed } else { received })
     })
+}
+
+struct StopAtEnd(Stop);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
 }
 
 fn hand(receiver: &mut impl Receiver, handed: Handed) -> ControlFlow<()> {
