@@ -1,5 +1,11 @@
 //! Delivery to the Charging Enabler.
 
+use core::ops::ControlFlow;
+
+use tolltap::capture::{CaptureFiles, Position};
+use tolltap::pipeline::{self, Receiver};
+use tolltap::probe::{Loss, Note, Options, Probe};
+
 use super::*;
 
 #[test]
@@ -96,4 +102,52 @@ fn an_enabler_that_is_not_there_is_given_up_in_one_line() {
     let [line] = run.complaints()[..] else { panic!("{}", run.stderr) };
     assert!(line.contains(&url) && line.contains("20 unacknowledged"), "{line}");
     assert_eq!(run.summary_part("acknowledged", "without answer"), 20);
+}
+
+/// A pipe that has said all it had, and is not closed: its next read ends with the test.
+struct QuietPipe {
+    said: std::io::Cursor<Vec<u8>>,
+    open: std::sync::mpsc::Receiver<()>,
+}
+
+impl Read for QuietPipe {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.said.read(out)?;
+        if count == 0 {
+            let _ = self.open.recv();
+        }
+        Ok(count)
+    }
+}
+
+/// Takes one record, and no more.
+struct One(usize);
+
+impl Receiver for One {
+    fn record(&mut self, _: Box<StopRecord>) -> ControlFlow<()> {
+        self.0 += 1;
+        ControlFlow::Break(())
+    }
+
+    fn loss(&mut self, _: Loss) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn note(&mut self, _: Note) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn progress(&mut self, _: Position, _: u64) {}
+}
+
+#[test]
+fn who_takes_no_more_does_not_wait_for_a_quiet_pipe() {
+    let (keep_open, open) = std::sync::mpsc::channel();
+    let pipe = QuietPipe { said: std::io::Cursor::new(capture_file::write(&sessions(0..3))), open };
+    let mut files = CaptureFiles::from_readers([(PathBuf::from("pipe"), Box::new(pipe) as Box<_>)]).unwrap();
+    let mut one = One(0);
+    let flow = pipeline::replay(&mut files, &mut Probe::new(Options::default()), &mut one).unwrap();
+    assert!(flow.is_break() && one.0 == 1);
+    assert!(files.damages().is_empty(), "what was not waited for is no damage");
+    drop(keep_open);
 }
