@@ -2,6 +2,7 @@
 
 use super::block::{Block, FactValue, Packer};
 use super::fact::Fact;
+use super::party::PartyAddress;
 use super::record::{CalledChange, Correlation, Media, Network, NodeRole, Parties, Service, ServiceKind, Text};
 use crate::packet::Endpoint;
 use crate::private::Private;
@@ -34,11 +35,11 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
             | Fact::Supposed => continue,
 
             Fact::CallerAsserted => {
-                parties.calling.push(text(value));
+                add_identity(&mut parties.calling, text(value));
                 continue;
             }
             Fact::CalleeAsserted => {
-                parties.called_asserted.push(text(value));
+                add_identity(&mut parties.called_asserted, text(value));
                 continue;
             }
             Fact::CalledChange => {
@@ -120,6 +121,18 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
     service.emergency = parties.called.as_ref().is_some_and(|called| is_emergency(called.reveal()));
     parties.role_of_node = role_of_node(&parties, &network);
     (parties, service, network, correlation)
+}
+
+/// Adds an asserted identity, unless its URI is there already: hops write one identity in different spellings.
+fn add_identity(identities: &mut Vec<Text>, identity: Text) {
+    let uri = |text: &Text| PartyAddress::read(text.reveal()).uri.map(<[u8]>::to_vec);
+    let known = !identities.is_empty() && {
+        let new = uri(&identity);
+        new.is_some() && identities.iter().any(|known| uri(known) == new)
+    };
+    if !known {
+        identities.push(identity);
+    }
 }
 
 /// RFC 5031 §4.2: `urn:service:sos`, and the services below it.

@@ -339,7 +339,7 @@ fn field(record: &StopRecord, key: &str) -> String {
         "from" => text(record.parties.from.as_ref()),
         "to" => text(record.parties.to.as_ref()),
         "called" => text(record.parties.called.as_ref()),
-        "calling" => text(record.parties.calling.first()),
+        "calling" => texts(&record.parties.calling),
         "calledChange" => text(record.parties.called_change.as_ref().map(|change| &change.identity)),
         "calledChangeTime" => time(record.parties.called_change.as_ref().map(|change| change.time)),
         "history" => texts(&record.parties.history),
