@@ -21,10 +21,7 @@ impl Sessions {
         let node = self.servers.node(at.hop, at.point);
         let header = self.options.correlation_header.as_deref();
         let Some(dialog) = self.table.get(place) else { return };
-        if let Some(legs) = self.legs.as_mut().filter(|_| nearest) {
-            // Its keys may be others now.
-            legs.remove(place, dialog);
-        }
+        let keys = self.leg_keys(place);
         let packer = self.packer.clear().copy_part(&dialog.block, Part::Invite, |fact| fact <= Fact::InviteHop);
         if let Some(hop) = hop {
             packer.push(Fact::InviteHop, hop);
@@ -47,7 +44,7 @@ impl Sessions {
         if !gathered.sdp {
             self.note_late_offer(place, at);
         }
-        self.remember_leg(place);
+        self.renew_leg(place, &keys);
     }
 
     /// Adds what the 2xx of the initial INVITE tells on a hop. That of the hop nearest to the callee outranks the others, as
@@ -69,10 +66,7 @@ impl Sessions {
         let counts = !dialog.block.has(Fact::Media) || is_first && dialog.went_on <= at.time;
         let sdp = at.message.sdp().filter(|_| answers && counts);
         let keeps = |fact: Fact| sdp.is_none() || !fact.is_of_media();
-        if let Some(legs) = self.legs.as_mut().filter(|_| nearest) {
-            // Its keys may be others now.
-            legs.remove(place, dialog);
-        }
+        let keys = self.leg_keys(place);
         let header = self.options.correlation_header.as_deref();
 
         let packer = self.packer.clear().copy_part(&dialog.block, Part::Invite, |_| true);
@@ -95,7 +89,7 @@ impl Sessions {
         if !before.has(Marks::INVITE) {
             self.suppose(place, at, before);
         }
-        self.remember_leg(place);
+        self.renew_leg(place, &keys);
     }
 
     /// Keeps the media of an answered session description.

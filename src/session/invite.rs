@@ -24,7 +24,7 @@ impl Sessions {
         }
         let mut known = false;
         let mut next = self.table.newest(at.hash, call_id);
-        // What becomes of one leaves the chain as it is.
+        // `forget` takes one out of the chain: where the next one is has been read by then, and stays true.
         while let Some(dialog) = self.table.get(next) {
             let place = core::mem::replace(&mut next, dialog.next);
             if dialog.point != at.point {
@@ -92,6 +92,7 @@ impl Sessions {
     fn begin_again(&mut self, place: Place, at: &Crossed<'_>) {
         let mut attempt = self.dialog_for(at);
         self.pack_attempt(&mut attempt, at);
+        let keys = self.leg_keys(place);
         let Some(dialog) = self.table.get_mut(place) else { return };
         self.repacked += attempt.block.size() as isize - dialog.block.size() as isize;
         dialog.block = attempt.block;
@@ -103,6 +104,7 @@ impl Sessions {
         dialog.invite_cseq = Some(Number::of(at.message));
         dialog.highest_cseq[Side::First.index()] = at.message.cseq().number;
         dialog.heard(Side::First, at.time);
+        self.renew_leg(place, &keys);
     }
 
     fn pack_attempt(&mut self, attempt: &mut Dialog, at: &Crossed<'_>) {

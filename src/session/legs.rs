@@ -12,13 +12,17 @@ const KEYS: [Fact; 4] = [Fact::Icid, Fact::SessionId, Fact::ContributionId, Fact
 /// Most legs remembered under one key. A conference gives one key to hundreds of legs; they are not merged past this.
 const MAX_OF_ONE_KEY: usize = 64;
 
+/// What a leg may share with others.
+pub(super) type Key = (Fact, Box<[u8]>);
+
 /// Legs by what they may share, kept only when legs are merged.
 ///
-/// Invariant: the lists hold places in the order in which their legs were found, each at most once. A place may be out of
+/// Invariants: a leg stands under each of the keys that it has, if there was room, and under no other; so there are at most
+/// as many keys as [kinds](KEYS) of them for each dialog of the table. The lists hold places in the order in which their legs were found, each at most once. A place may be out of
 /// date: whoever looks one up checks that the dialog there still has the key.
 #[derive(Default)]
 pub(super) struct Legs {
-    by_key: HashMap<(Fact, Box<[u8]>), Vec<Place>, foldhash::fast::RandomState>,
+    by_key: HashMap<Key, Vec<Place>, foldhash::fast::RandomState>,
 }
 
 impl Legs {
@@ -35,11 +39,23 @@ impl Legs {
     /// Forgets a leg whose dialog is about to go.
     pub(super) fn remove(&mut self, place: Place, dialog: &Dialog) {
         for key in keys(dialog) {
-            if let Some(places) = self.by_key.get_mut(&key) {
-                places.retain(|other| *other != place);
-                if places.is_empty() {
-                    self.by_key.remove(&key);
-                }
+            self.remove_key(place, &key);
+        }
+    }
+
+    /// The block of a leg that had these keys may have others now. Under what it still has it keeps its rank.
+    pub(super) fn renew(&mut self, place: Place, before: &[Key], dialog: &Dialog) {
+        for gone in before.iter().filter(|before| keys(dialog).all(|key| key != **before)) {
+            self.remove_key(place, gone);
+        }
+        self.add(place, dialog);
+    }
+
+    fn remove_key(&mut self, place: Place, key: &Key) {
+        if let Some(places) = self.by_key.get_mut(key) {
+            places.retain(|other| *other != place);
+            if places.is_empty() {
+                self.by_key.remove(key);
             }
         }
     }
@@ -119,7 +135,7 @@ pub(super) fn ack_crossed(dialog: &mut Dialog, crossing: Crossing) {
     }
 }
 
-fn keys(dialog: &Dialog) -> impl Iterator<Item = (Fact, Box<[u8]>)> {
+pub(super) fn keys(dialog: &Dialog) -> impl Iterator<Item = Key> {
     KEYS.into_iter().filter_map(|fact| {
         let value = dialog.block.own(fact)?;
         let key = if fact == Fact::SessionId { session_id_key(value)? } else { value.into() };
@@ -138,7 +154,44 @@ fn session_id_key(value: &[u8]) -> Option<Box<[u8]>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sessions::Sessions;
     use super::*;
+    use crate::charging::Options;
+    use crate::packet::{Domain, Endpoint, Hop};
+    use crate::sip::{Carriage, Message};
+    use crate::time::Timestamp;
+
+    /// Feeds the INVITE of a session, or its 2xx, with this ICID.
+    fn feed(sessions: &mut Sessions, start: &str, session: u32, cseq: u32, icid: &str) {
+        let to_tag = if start.starts_with("SIP") { ";tag=t" } else { "" };
+        let text = format!(
+            "{start}\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{session}.{cseq}\r\nFrom: <sip:a@example.net>;tag=f\r\n\
+             To: <sip:b@example.net>{to_tag}\r\nCall-ID: {session}@example.net\r\nCSeq: {cseq} INVITE\r\n\
+             P-Charging-Vector: icid-value={icid}\r\nContent-Length: 0\r\n\r\n"
+        );
+        let message = Message::parse(text.as_bytes(), Carriage::Datagram).expect("a message");
+        let endpoint = |last| Endpoint { address: core::net::Ipv4Addr::new(192, 0, 2, last).into(), port: 5060 };
+        let hop = Hop { source: endpoint(1), destination: endpoint(2), domain: Domain::default() };
+        sessions.message(Timestamp::from_nanos(1_000_000_000), &hop, &message);
+    }
+
+    #[test]
+    fn keys_go_with_their_legs() {
+        let mut sessions = Sessions::new(Options { one_charging_session: true, ..Options::default() });
+        let keys = |sessions: &Sessions| sessions.legs.as_ref().map_or(0, |legs| legs.by_key.len());
+        for session in 0..3 {
+            for cseq in 1..4 {
+                let icid = format!("{session}-{cseq}");
+                feed(&mut sessions, "INVITE sip:b@example.net SIP/2.0", session, cseq, &icid);
+            }
+        }
+        assert_eq!(keys(&sessions), 3, "of an INVITE sent again the latest counts");
+        feed(&mut sessions, "SIP/2.0 200 OK", 3, 1, "of the answer");
+        feed(&mut sessions, "INVITE sip:b@example.net SIP/2.0", 3, 1, "of the INVITE, delivered later");
+        assert_eq!(keys(&sessions), 4);
+        sessions.advance(Timestamp::from_nanos(10 * 86_400_000_000_000));
+        assert_eq!((sessions.len(), keys(&sessions)), (0, 0));
+    }
 
     #[test]
     fn a_session_id_has_no_sides() {

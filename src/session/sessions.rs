@@ -8,7 +8,7 @@ use super::deadline::Deadlines;
 use super::dialog::{Dialog, Marks, Place, Side};
 use super::ending::{conclude, failed_early};
 use super::image::Change;
-use super::legs::Legs;
+use super::legs::{Key, Legs, keys};
 use super::losses::{Losses, Lost};
 use super::table::Table;
 use super::tell::revision_cause;
@@ -219,6 +219,19 @@ impl Sessions {
     pub(super) fn remember_leg(&mut self, place: Place) {
         if let (Some(legs), Some(dialog)) = (&mut self.legs, self.table.get(place)) {
             legs.add(place, dialog);
+        }
+    }
+
+    /// The keys of a leg whose block is about to change; none where legs are not merged.
+    pub(super) fn leg_keys(&self, place: Place) -> Vec<Key> {
+        let merged = self.legs.as_ref().and_then(|_| self.table.get(place));
+        merged.map(|dialog| keys(dialog).collect()).unwrap_or_default()
+    }
+
+    /// Notes what has become of the keys of a leg, which were these.
+    pub(super) fn renew_leg(&mut self, place: Place, before: &[Key]) {
+        if let (Some(legs), Some(dialog)) = (&mut self.legs, self.table.get(place)) {
+            legs.renew(place, before, dialog);
         }
     }
 
