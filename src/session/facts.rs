@@ -238,11 +238,12 @@ impl Sessions {
         }
     }
 
-    /// Keeps what the body of a BYE is; of each sender the latest.
+    /// Keeps what the body of a BYE is; of each sender that with the highest CSeq, whichever was delivered first.
     pub(super) fn note_body(&mut self, place: Place, at: &Crossed<'_>) {
         let Some(dialog) = self.table.get(place).filter(|_| !at.message.body().is_empty()) else { return };
         let bye = of(at);
-        if dialog.block.all_own(Fact::ByeBody).any(|seen| seen.starts_with(&bye)) {
+        let has_newer = |seen: &[u8]| seen.starts_with(&bye[..4]) && cseq_of(seen) >= Some(at.message.cseq().number);
+        if dialog.block.all_own(Fact::ByeBody).any(has_newer) {
             return;
         }
         // A body is rare, and a second one rarer: that of the other side stays, an earlier one of this side goes.
@@ -335,6 +336,11 @@ fn callee<'a>(at: &Crossed<'a>, requester: Side) -> &'a [u8] {
 /// What a request inside a dialog, its copies, its answer and its ACK have in common.
 fn of(at: &Crossed<'_>) -> [u8; 8] {
     of_request(at.message.from_tag(), at.message.cseq().number)
+}
+
+/// The number of the request that such a value begins with.
+fn cseq_of(value: &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(value.get(4..8)?.try_into().ok()?))
 }
 
 /// The same, of the request of this sender with this number.

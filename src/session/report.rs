@@ -76,8 +76,12 @@ fn body(dialog: &Dialog, conclusion: &Conclusion) -> Option<MessageBody> {
     let bye = dialog.ending.as_deref()?.byes[sender.index()].as_ref()?;
     let (_, first, second) = dialog.key();
     let tag = if sender == Side::First { first } else { second? };
-    let of_bye = of_request(tag, bye.cseq);
-    let packed = dialog.block.all_own(Fact::ByeBody).find_map(|value| value.strip_prefix(&of_bye))?;
+    let of = |cseq: u32| {
+        let of_bye = of_request(tag, cseq);
+        dialog.block.all_own(Fact::ByeBody).find_map(move |value| value.strip_prefix(&of_bye))
+    };
+    // With credentials it is the same BYE once more, also where it was sent without its body.
+    let packed = of(bye.cseq).or_else(|| of(bye.challenged?))?;
     MessageBody::unpack(packed, dialog.party(sender))
 }
 
