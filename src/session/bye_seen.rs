@@ -1,11 +1,17 @@
 //! What was seen of the BYE of one side.
 
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::dialog::Moment;
 use super::reasons::Reasons;
 use crate::charging::{Crossing, Role};
 use crate::time::Timestamp;
+
+/// How soon what left a server comes back to it, if it does. A client sends its BYE again after T1, 500 ms (RFC 3261
+/// §17.1.2.2), by when the server has relayed the first copy for most of that time.
+const SPIRAL: Duration = Duration::from_millis(250);
 
 /// A BYE of one side, over all its copies and retransmissions.
 #[derive(Clone, Serialize, Deserialize)]
@@ -96,11 +102,13 @@ impl Bye {
         self.challenged == Some(self.cseq) && !self.accepted
     }
 
-    /// A spiral (RFC 3261 §16.3): it left the server before it entered it, and with fewer Vias. Either alone shows nothing: a
-    /// server may hide the Vias of what it relays, and two interfaces may not agree on the time.
+    /// A spiral (RFC 3261 §16.3): it left the server just before it entered it, and with fewer Vias. Neither alone shows
+    /// anything: a server may hide the Vias of what it relays, and two interfaces may not agree on the time. And what
+    /// enters later is the client's once more, whose first copy the mirror lost.
     fn came_back(&self) -> bool {
         let ((entered, vias_in), (left, vias_out)) = (self.first_in, self.first_out);
-        entered.is_some() && left < entered && vias_out < vias_in
+        let soon = |(entered, left): (Timestamp, Timestamp)| left < entered && entered.since(left) < SPIRAL;
+        entered.get().zip(left.get()).is_some_and(soon) && vias_out < vias_in
     }
 
     /// Rule 15: who sent it, by the hops at the IM Server, else by the product token.
