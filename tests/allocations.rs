@@ -156,6 +156,32 @@ fn what_changes_nothing_allocates_nothing() {
 }
 
 #[test]
+fn a_session_refresh_allocates_nothing() {
+    let asserting = |session, method, callee: &str| {
+        let identity = format!("P-Asserted-Identity: <sip:{callee}{session}@example.net>\r\n");
+        message(session, "SIP/2.0 200 OK", ";tag=t", method, &identity, "")
+    };
+    let mut bench = Bench::new();
+    for session in 0..100 {
+        for packet in [invite(session), asserting(session, "INVITE", "b"), ack(session)] {
+            bench.feed(&packet);
+        }
+    }
+    let mut allocations = 0;
+    for session in 0..100 {
+        allocations += bench.feed(&asserting(session, "UPDATE", "b"));
+    }
+    assert_eq!(allocations, 0, "where the callee is who it was");
+    for session in 0..100 {
+        bench.feed(&asserting(session, "UPDATE", "c"));
+    }
+    for session in 0..100 {
+        allocations += bench.feed(&asserting(session, "UPDATE", "c"));
+    }
+    assert_eq!(allocations, 0, "where that was told before");
+}
+
+#[test]
 fn what_begins_a_session_allocates_little() {
     let mut bench = Bench::new();
     let mut counts = [vec![], vec![], vec![], vec![]];

@@ -15,7 +15,7 @@ use super::words::Words;
 pub(super) const MAX_VALUES: usize = 4;
 /// Longest value kept of one field, in bytes: a header may be 64 KiB long, and a table of dialogs must not be. What is
 /// longer is cut; Call-ID and tags, which identify, are kept to [`MAX_KEY`] and compared by their kept part.
-pub(super) const MAX_VALUE: usize = 1024;
+pub(crate) const MAX_VALUE: usize = 1024;
 /// Longest Call-ID or tag kept.
 pub(super) const MAX_KEY: usize = 4096;
 
@@ -45,7 +45,9 @@ impl<'a> FactValue<'a> {
         bytes.into_boxed_slice()
     }
 
-    fn is(&self, text: &[u8]) -> bool {
+    /// Whether these are its bytes.
+    #[must_use]
+    pub fn is(&self, text: &[u8]) -> bool {
         text.strip_prefix(self.head).is_some_and(|rest| rest == self.tail)
     }
 

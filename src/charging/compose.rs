@@ -1,6 +1,6 @@
 //! The parts of a StopRecord that come straight from what a dialog kept.
 
-use super::block::{Block, FactValue, Packer};
+use super::block::{Block, FactValue, MAX_VALUE, Packer};
 use super::fact::Fact;
 use super::party::PartyAddress;
 use super::record::{CalledChange, Correlation, Media, Network, NodeRole, Parties, Service, ServiceKind, Text};
@@ -43,7 +43,10 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
                 continue;
             }
             Fact::CalledChange => {
-                parties.called_change = unpack_change(&value.bytes());
+                parties.called_change = read_change(&value.bytes()).map(|(time, identity)| {
+                    let identity = Private::new(identity.into());
+                    CalledChange { identity, time }
+                });
                 continue;
             }
             Fact::HistoryInfo => {
@@ -162,16 +165,18 @@ fn role_of_node(parties: &Parties, network: &Network) -> NodeRole {
     }
 }
 
+/// Longest identity kept of a change: what there is room for behind its time.
+pub(crate) const MAX_CHANGE: usize = MAX_VALUE - 8;
+
 /// Time, and then the value.
 pub(crate) fn pack_change(time: Timestamp, identity: &[u8], bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&time.nanos().to_ne_bytes());
     bytes.extend_from_slice(identity);
 }
 
-pub(crate) fn unpack_change(bytes: &[u8]) -> Option<CalledChange> {
+pub(crate) fn read_change(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (time, identity) = bytes.split_first_chunk::<8>()?;
-    let time = Timestamp::from_nanos(i64::from_ne_bytes(*time));
-    Some(CalledChange { identity: Private::new(identity.into()), time })
+    Some((Timestamp::from_nanos(i64::from_ne_bytes(*time)), identity))
 }
 
 /// Port in network byte order, then the 4 or 16 bytes of the address.

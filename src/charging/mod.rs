@@ -18,8 +18,9 @@ mod server;
 mod words;
 
 pub use crate::sip::sdp::Direction;
+pub(crate) use block::MAX_VALUE;
 pub use block::{Block, FactValue, Packer, Part};
-pub(crate) use compose::{pack_change, told, unpack_change};
+pub(crate) use compose::{MAX_CHANGE, pack_change, read_change, told};
 pub(crate) use early::{copy_for_branch, has_early, note_early};
 pub use evidence::{Confirmation, Evidence, Sight};
 pub use fact::Fact;

@@ -5,8 +5,8 @@ use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Number, Place, Side};
 use super::sessions::Sessions;
 use crate::charging::{
-    Block, Fact, MessageBody, Packer, Part, gather_answer, gather_invite, gather_media, has_early, has_messaging,
-    note_early, pack_change, unpack_change,
+    Block, Fact, MAX_CHANGE, MAX_VALUE, MessageBody, Packer, Part, gather_answer, gather_invite, gather_media,
+    has_early, has_messaging, note_early, pack_change, read_change,
 };
 use crate::sip::{Header, Method};
 use crate::time::Timestamp;
@@ -15,8 +15,9 @@ use crate::time::Timestamp;
 const MAX_ANSWER_HOPS: usize = 8;
 
 impl Sessions {
-    /// Adds what the INVITE tells on a hop; `hop` is what is kept of that, if it is new. The hop nearest to the caller
-    /// outranks the others where a field has room for one value: `nearest` says that this is it.
+    /// Adds what the INVITE tells on a hop; `hop` is what is kept of that, if it is new. Where a field has room for one
+    /// value the hop nearest to the caller outranks the others, and `nearest` says that this is it; of what that leaves
+    /// open, the further hop that was delivered first has the say.
     pub(super) fn add_invite(&mut self, place: Place, at: &Crossed<'_>, hop: Option<&[u8]>, nearest: bool) {
         let node = self.servers.node(at.hop, at.point);
         let header = self.options.correlation_header.as_deref();
@@ -289,14 +290,15 @@ impl Dialog {
         self.ending.as_deref().is_some_and(|ending| ending.told.is_some())
     }
 
-    /// Whether the callee is not known to be another than before with this identity, which it asserted at that time.
+    /// Whether it adds nothing that the callee asserted this identity at that time: of the latest identity the earliest
+    /// copy counts, in whatever order they are delivered.
     fn knows_called(&self, packer: &Packer, identity: &[u8], time: Timestamp) -> bool {
-        if let Some(change) = self.block.own(Fact::CalledChange).and_then(unpack_change) {
-            return **change.identity.reveal() == *identity || time <= change.time;
+        let cut = |max: usize| &identity[..identity.len().min(max)];
+        if let Some((since, called)) = self.block.own(Fact::CalledChange).and_then(read_change) {
+            return if called == cut(MAX_CHANGE) { time >= since } else { time <= since };
         }
-        let asserted = self.block.values(packer).filter(|(fact, _)| *fact == Fact::CalleeAsserted);
-        let mut asserted = asserted.map(|(_, value)| value.bytes()).peekable();
-        asserted.peek().is_none() || asserted.any(|known| *known == *identity)
+        let mut asserted = self.block.values(packer).filter(|(fact, _)| *fact == Fact::CalleeAsserted).peekable();
+        asserted.peek().is_none() || asserted.any(|(_, known)| known.is(cut(MAX_VALUE)))
     }
 
     /// Whether a message belongs to the initial INVITE, and is none of a request inside the dialog.
