@@ -5,11 +5,9 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::bye_seen::Bye;
-use super::dialog::service_kind;
-use super::dialog::{Dialog, Marks, Moment, Side};
+use super::dialog::{Dialog, Marks, Moment, Side, service_kind};
 use super::reasons::Reasons;
 use crate::charging::{Confirmation, Options, OrphanBye, Party, Role, ServiceKind, Trigger, cause};
-
 use crate::time::Timestamp;
 
 /// How long an answer may take: 64·T1 (RFC 3261 §17.1.1.2 and §17.1.2.2), timers B, F and H.
@@ -71,8 +69,8 @@ impl Ending {
         self.byes.iter().flatten().any(|bye| bye.accepted) || self.answer.is_some_and(|answer| answer.accepted)
     }
 
-    /// Whether the end may yet be taken back: it was inferred, the BYE was challenged, or it never came to the server. Such a dialog stays as long as an
-    /// open one would, so that a later BYE or sign of life finds it and makes a revision.
+    /// Whether the end may yet be taken back: it was inferred, the BYE was challenged, or it never came to the server. Such
+    /// a dialog stays as long as an open one would, so that a later BYE or sign of life finds it and makes a revision.
     pub(crate) fn is_doubtful(&self) -> bool {
         self.told.is_some_and(|told| told.detected.is_some() || told.not_at_server)
             || self.byes.iter().flatten().any(Bye::is_refused)

@@ -1,7 +1,6 @@
 //! From what is known of a dialog to the StopRecord that leaves.
 
-use super::dialog::service_kind;
-use super::dialog::{Dialog, Marks, Side};
+use super::dialog::{Dialog, Marks, Side, service_kind};
 use super::ending::{Conclusion, Ending};
 use super::facts::of_request;
 use super::losses::Toll;
