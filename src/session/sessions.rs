@@ -1,5 +1,6 @@
 //! Every session in view: its dialogs, their deadlines, and the records that follow.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use super::counts::SessionCounts;
@@ -17,6 +18,10 @@ use crate::packet::Hop;
 use crate::sip::Message;
 use crate::time::Timestamp;
 
+/// What is dropped within so long is told as one: whoever sends requests with one Call-ID and ever new tags makes the probe
+/// drop a session with each of them.
+const DROPPED_TOGETHER: Duration = Duration::from_secs(1);
+
 /// All dialogs of one Ledger.
 ///
 /// Invariants: `now` never moves back. Whatever is learned of a dialog is added to its facts, and then [`Sessions::settle`]
@@ -31,6 +36,8 @@ pub struct Sessions {
     pub(super) evicted: Vec<(Place, Dialog)>,
     /// Open sessions that went at the bound, and that nobody has asked about yet.
     dropped: Option<Dropped>,
+    /// When somebody was told of some last.
+    dropped_told: Timestamp,
     /// Legs by their keys; only where legs are merged.
     pub(super) legs: Option<Legs>,
     /// Dialogs changed by the input at hand, and what came of that; only where changes are wanted.
@@ -66,6 +73,7 @@ impl Sessions {
             counts: SessionCounts::default(),
             evicted: Vec::new(),
             dropped: None,
+            dropped_told: Timestamp::MIN,
             touched: Vec::new(),
             changes: VecDeque::new(),
             repacked: 0,
@@ -82,8 +90,13 @@ impl Sessions {
         self.counts
     }
 
-    /// Open sessions that were dropped at the table's bound since this was last asked.
+    /// Open sessions that were dropped at the table's bound since this was last told; those of a second, or the rest at the
+    /// end of input, together.
     pub fn take_dropped(&mut self) -> Option<Dropped> {
+        if self.dropped.is_none() || self.now < self.dropped_told.plus(DROPPED_TOGETHER) {
+            return None;
+        }
+        self.dropped_told = self.now;
         self.dropped.take()
     }
 
@@ -151,6 +164,7 @@ impl Sessions {
 
     /// No more input: waiting ends are settled as if their time had passed, open sessions stay open.
     pub fn end(&mut self) {
+        self.dropped_told = Timestamp::MIN;
         let places: Vec<Place> = self.table.places().collect();
         for place in places {
             self.settle(place, Timestamp::MAX);
@@ -268,5 +282,38 @@ impl Sessions {
             self.counts.confirmed += 1;
             self.counts.adopted += u64::from(!dialog.marks.has(Marks::INVITE));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Domain, Endpoint};
+    use crate::sip::Carriage;
+
+    #[test]
+    fn sessions_dropped_one_by_one_are_told_together() {
+        let mut sessions = Sessions::new(Options::default());
+        let endpoint = |last| Endpoint { address: core::net::Ipv4Addr::new(192, 0, 2, last).into(), port: 5060 };
+        let hop = Hop { source: endpoint(1), destination: endpoint(2), domain: Domain::default() };
+        let mut told = Vec::new();
+        for tag in 0..1_000 {
+            let text = format!(
+                "INFO sip:b@example.net SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{tag}\r\n\
+                 From: <sip:a@example.net>;tag=a\r\nTo: <sip:b@example.net>;tag={tag}\r\nCall-ID: one@example.net\r\n\
+                 CSeq: 1 INFO\r\nContent-Length: 0\r\n\r\n"
+            );
+            let time = Timestamp::from_nanos(1_000_000_000 + tag * 1_000_000);
+            sessions.advance(time);
+            let message = Message::parse(text.as_bytes(), Carriage::Datagram).expect("a message");
+            sessions.message(time, &hop, &message);
+            told.extend(sessions.take_dropped());
+        }
+        assert_eq!(told.len(), 1, "within a second");
+        sessions.end();
+        told.extend(sessions.take_dropped());
+        assert_eq!(told.len(), 2);
+        assert_eq!(told.iter().map(|told| told.count).sum::<u64>(), 1_000 - 256);
+        assert_eq!(sessions.counts().evicted_sessions, 1_000 - 256);
     }
 }

@@ -32,18 +32,24 @@ fn sessions_dropped_at_the_bound_of_the_table_are_told() {
     let open = (0..300).flat_map(|n| sessions(n..n + 1).into_iter().take(3));
     let mut dropped = Vec::new();
     let mut times = Vec::new();
+    let mut note = |probe: &mut Probe| {
+        while let Some(output) = probe.poll() {
+            if let Output::Note(Note::SessionsDropped(told)) = output {
+                dropped.push(told);
+            }
+        }
+    };
     for input in open {
         let TestInput::Frame { time, link, bytes, wire_len, .. } = &input else { continue };
         times.push(*time);
         let number = times.len() as u64;
         let (time, link, wire_len) = (*time, *link, *wire_len);
         probe.handle(Input::Frame(Frame { time, link, bytes, wire_len, interface: InterfaceId(0), number }));
-        while let Some(output) = probe.poll() {
-            if let Output::Note(Note::SessionsDropped(told)) = output {
-                dropped.push(told);
-            }
-        }
+        note(&mut probe);
     }
+    // What is dropped within a second of that is told together, the rest at the end.
+    probe.handle(Input::End);
+    note(&mut probe);
     assert_eq!(dropped.iter().map(|told| told.count).sum::<u64>(), probe.counts().session.evicted_sessions);
     // The 257th finds no room, and a sixty-fourth of them goes, from the answer of the first on.
     assert_eq!(dropped.first(), Some(&Dropped { from: times[1], to: times[256 * 3], count: 4 }));
