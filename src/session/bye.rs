@@ -3,7 +3,7 @@
 use super::bye_seen::Bye;
 use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Place, Side};
-use super::ending::{ByeAnswer, Elsewhere};
+use super::ending::{ByeAnswer, Elsewhere, TRANSACTION};
 use super::reasons::Reasons;
 use super::sessions::Sessions;
 use super::status::is_challenge;
@@ -63,10 +63,20 @@ impl Sessions {
         bye.entered |= entered;
         bye.product = sender_product(message, dialog, side, &self.packer);
 
+        let went_on = dialog.went_on;
         let ending = dialog.ending();
-        if ending.void.is_some_and(|(voided, old)| voided == side && cseq <= old) {
+        // Rule 14: one that was challenged and not sent again while its answer was waited for, ended nothing.
+        let is_later = |seen: &mut Bye| seen.cseq != cseq && bye.time > seen.time.plus(TRANSACTION);
+        if let Some(refused) = ending.byes[side.index()].take_if(|seen| seen.is_refused() && is_later(seen)) {
+            ending.void = Some((side, refused.cseq));
+        }
+        let void = ending.void.filter(|(voided, _)| *voided == side).map(|(_, cseq)| cseq);
+        // A late copy of it, or of what it was before it was sent again.
+        if void.is_some_and(|void| cseq == void || cseq < void && bye.time < went_on) {
             return;
         }
+        // A number that only the void one had may be a stranger's, and makes no other too old.
+        let highest = if void.is_some_and(|void| highest <= void) { 0 } else { highest };
         let seen = match &mut ending.byes[side.index()] {
             Some(seen) => {
                 seen.merge(&bye);
@@ -197,8 +207,10 @@ impl Sessions {
         let Some(dialog) = self.table.get_mut(place) else { return };
         dialog.heard(sender.other(), at.time);
         let cseq = at.message.cseq().number;
+        // Rule 11: of a BYE that was too old only the acceptance counts, also where that BYE was not seen.
+        let is_stale = !accepted && cseq < dialog.highest_cseq[sender.index()];
         let ending = dialog.ending();
-        if ending.void.is_some_and(|(voided, old)| voided == sender && cseq <= old) {
+        if ending.void.is_some_and(|(voided, old)| voided == sender && cseq == old) {
             return;
         }
         if let Some((_, stale)) = ending.stale.take_if(|(side, bye)| *side == sender && bye.cseq == cseq) {
@@ -217,6 +229,7 @@ impl Sessions {
                     bye.challenged = bye.challenged.max(Some(cseq));
                 }
             }
+            None if is_stale => {}
             None if is_challenge(status) => ending.challenged = Some((sender, cseq)),
             None => {
                 let answer = ByeAnswer { time: at.time, side: sender, cseq, accepted };

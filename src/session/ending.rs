@@ -59,6 +59,16 @@ impl Ending {
         byes.chain(answer).chain(elsewhere).chain(stale).chain(failure).filter(|time| *time > now).min()
     }
 
+    /// The same, once an end has been told: until when something is awaited that would replace it. Nothing replaces a BYE that
+    /// was seen where it counts, and most dialogs that are kept for their afterlife have one.
+    pub(crate) fn waits_for_revision(&self, options: &Options, now: Timestamp) -> Option<Timestamp> {
+        self.told.as_ref().filter(|told| told.trigger != Trigger::Bye || told.not_at_server)?;
+        let byes = self.byes.iter().flatten().map(|bye| bye.time.plus(options.reorder));
+        let answer = self.answer.iter().map(|answer| answer.time.plus(options.reorder));
+        let elsewhere = self.elsewhere.iter().map(|bye| bye.time.plus(TRANSACTION));
+        byes.chain(answer).chain(elsewhere).filter(|time| *time > now).min()
+    }
+
     /// Whether a BYE was seen that counts, or may count yet.
     pub(crate) fn has_bye(&self) -> bool {
         self.byes.iter().any(Option::is_some)

@@ -37,7 +37,7 @@ impl Sessions {
             return;
         }
         if dialog.ending.as_ref().is_some_and(|ending| ending.told.is_some()) {
-            self.forget(place);
+            self.after_the_end(place, at);
             return;
         }
         self.settle(place, at);
@@ -53,6 +53,17 @@ impl Sessions {
             return;
         }
         self.infer_end(place, at);
+    }
+
+    /// Time has passed for a dialog whose end has been told.
+    fn after_the_end(&mut self, place: Place, at: Timestamp) {
+        let Some(dialog) = self.table.get(place) else { return };
+        // Rule 14: an end that was inferred gives way to a BYE that was seen elsewhere, or to the answer of one.
+        if self.deadline(dialog, at) > at {
+            self.settle(place, at);
+            return;
+        }
+        self.forget(place);
     }
 
     /// Ends a confirmed session without BYE, if one of the timers says so (rule 13).
@@ -112,7 +123,8 @@ impl Sessions {
             if let Some(told) = &ending.told {
                 let told_at = told.stop.max(ending.told_at);
                 let patience = if ending.is_doubtful() { self.options.max_session.max(TOMBSTONE) } else { TOMBSTONE };
-                return told_at.plus(patience);
+                let waits = ending.waits_for_revision(&self.options, now).unwrap_or(Timestamp::MAX);
+                return told_at.plus(patience).min(waits);
             }
             match ending.waits_until(&self.options, now) {
                 // A BYE that is known ends it, whatever it waits for: no timer may come up in between, over and over.
