@@ -55,7 +55,8 @@ impl Ending {
         let answer = self.answer.iter().map(|answer| answer.time.plus(options.reorder));
         let elsewhere = self.elsewhere.iter().map(|bye| bye.time.plus(TRANSACTION));
         let stale = self.stale.iter().map(|(_, bye)| bye.time.plus(TRANSACTION));
-        let failure = self.failure.iter().map(|failure| failure.time.plus(TRANSACTION));
+        let failure =
+            self.failure.iter().filter(|failure| !failure.repaired).map(|failure| failure.time.plus(TRANSACTION));
         byes.chain(answer).chain(elsewhere).chain(stale).chain(failure).filter(|time| *time > now).min()
     }
 
@@ -104,6 +105,7 @@ impl Ending {
             self.challenged.as_mut().map(|challenged| &mut challenged.0),
             self.elsewhere.as_mut().map(|elsewhere| &mut elsewhere.side),
             self.void.as_mut().map(|void| &mut void.0),
+            self.failure.as_mut().map(|failure| &mut failure.of.0),
             self.told.as_mut().and_then(|told| told.sender.as_mut()),
         ];
         for side in sides.into_iter().flatten() {
@@ -137,6 +139,11 @@ pub(crate) struct Failure {
     pub(crate) status: u16,
     /// Last sign of life before it.
     pub(crate) last_good: Timestamp,
+    /// Who sent the request, and its CSeq: by this a copy of the failure is known.
+    pub(crate) of: (Side, u32),
+    /// A 2xx after it shows that it ended nothing. It is kept, since a copy of it that is later than that 2xx ends nothing
+    /// either.
+    pub(crate) repaired: bool,
 }
 
 /// An end without BYE.

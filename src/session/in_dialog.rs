@@ -129,8 +129,8 @@ impl Sessions {
         }
         dialog.went_on = dialog.went_on.max(at.time);
         if let Some(ending) = dialog.ending.as_deref_mut() {
-            if ending.failure.is_some_and(|failure| failure.time < at.time) {
-                ending.failure = None;
+            if let Some(failure) = ending.failure.as_mut().filter(|failure| failure.time < at.time) {
+                failure.repaired = true;
             }
             // A BYE on another hop that the server would have had by now: it was not for this server, or was turned away.
             if ending.elsewhere.as_ref().is_some_and(|bye| bye.time.plus(TRANSACTION) <= at.time) {
@@ -163,11 +163,12 @@ impl Sessions {
             // Rule 6: what can only follow a 2xx was told that there is none. So there is nothing to end.
             dialog.confirmed_by = Confirmation::None;
             dialog.marks.set(Marks::FAILED);
-        } else if ends_dialog(status) && dialog.is_confirmed() {
-            let last_good = dialog.last_good;
+        // A 2xx that is later and was delivered before it shows that it ended nothing.
+        } else if ends_dialog(status) && dialog.is_confirmed() && dialog.went_on <= at.time {
+            let (last_good, of) = (dialog.last_good, (requester, at.message.cseq().number));
             let failure = &mut dialog.ending().failure;
-            if failure.is_none_or(|seen| at.time < seen.time) {
-                *failure = Some(Failure { time: at.time, status, last_good });
+            if failure.is_none_or(|seen| at.time < seen.time || seen.repaired && seen.of != of) {
+                *failure = Some(Failure { time: at.time, status, last_good, of, repaired: false });
             }
         }
         self.settle(place, self.clock());

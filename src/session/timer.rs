@@ -81,7 +81,7 @@ impl Sessions {
             ending.stale = None;
             self.counts.stale_byes += 1;
         }
-        let failure = dialog.ending.as_deref().and_then(|ending| ending.failure);
+        let failure = dialog.ending.as_deref().and_then(|ending| ending.failure).filter(|failure| !failure.repaired);
         let inferred = if let Some(failure) = failure.filter(|failure| at >= failure.time.plus(TRANSACTION)) {
             let cause = i32::from(failure.status);
             Some((Trigger::DialogFailure, failure.last_good, failure.time.plus(TRANSACTION), cause))
