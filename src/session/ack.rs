@@ -5,7 +5,7 @@ use core::hash::{BuildHasher, Hash};
 use foldhash::fast::FixedState;
 
 use super::crossed::Crossed;
-use super::dialog::{Marks, Number, Place, Side};
+use super::dialog::{Dialog, Marks, Number, Place, Side};
 use super::legs::ack_crossed;
 use super::sessions::Sessions;
 use crate::charging::{Confirmation, Fact};
@@ -40,7 +40,9 @@ impl Sessions {
         }
         if let Some(place) = self.attempt(at, message.from_tag()).or_else(|| self.sibling(at, message.from_tag())) {
             let confirms = self.acknowledges_success(place, at);
-            if self.table.get(place).is_some_and(|dialog| dialog.is_attempt() && dialog.marks.has(Marks::FAILED)) {
+            // The failure may be that of another branch: an ACK that is not that of a failure on its hop is kept for a 2xx.
+            let failed = |dialog: &Dialog| dialog.is_attempt() && dialog.marks.has(Marks::FAILED);
+            if self.table.get(place).is_some_and(failed) && !self.has_a_branch_of_its_own(place, at) {
                 return;
             }
             // Where it can't be told from the ACK of a failure it confirms nothing, but is kept for a 2xx that is late.
@@ -96,13 +98,16 @@ impl Sessions {
 
     /// Rule 6: the ACK of a failure has the branch of its INVITE on that hop (RFC 3261 §17.1.1.3), that of a 2xx another.
     fn acknowledges_success(&self, place: Place, at: &Crossed<'_>) -> bool {
+        self.has_a_branch_of_its_own(place, at)
+            && self.table.get(place).is_some_and(|dialog| !dialog.marks.has(Marks::FAILED))
+    }
+
+    /// Whether an ACK has another branch than its INVITE, on a hop where that was seen.
+    fn has_a_branch_of_its_own(&self, place: Place, at: &Crossed<'_>) -> bool {
         let hop = hop_and_branch(at);
         let Some(dialog) = self.table.get(place) else { return false };
         let mut here = dialog.block.all_own(Fact::InviteHop).filter(|seen| seen.get(..4) == hop.get(..4)).peekable();
-        !dialog.marks.has(Marks::FAILED)
-            && dialog.invite_cseq == Some(Number::of(at.message))
-            && here.peek().is_some()
-            && here.all(|seen| seen != hop)
+        dialog.invite_cseq == Some(Number::of(at.message)) && here.peek().is_some() && here.all(|seen| seen != hop)
     }
 }
 

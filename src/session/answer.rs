@@ -2,6 +2,7 @@
 
 use super::crossed::Crossed;
 use super::dialog::{Marks, Number, Place, Side};
+use super::invite::vias;
 use super::legs::answer_crossed;
 use super::sessions::Sessions;
 use crate::charging::Confirmation;
@@ -19,6 +20,13 @@ impl Sessions {
     fn provisional(&mut self, at: &Crossed<'_>, status: u16) {
         let found = self.find(at).map(|(place, side)| (place, side.other()));
         let attempt = self.attempt(at, at.message.from_tag());
+        let cseq = Number::of(at.message);
+        if let Some(dialog) = attempt.and_then(|place| self.table.get_mut(place))
+            && dialog.marks.has(Marks::FAILED)
+            && dialog.invite_cseq.is_some_and(|known| known < cseq)
+        {
+            dialog.goes_on_with(cseq);
+        }
         for (place, side) in found.into_iter().chain(attempt.map(|place| (place, Side::Second))) {
             let Some(dialog) = self.table.get_mut(place) else { continue };
             dialog.heard(side, at.time);
@@ -80,7 +88,7 @@ impl Sessions {
                     return;
                 }
                 if let Some(dialog) = self.table.get_mut(place) {
-                    dialog.invite_cseq = Some(cseq);
+                    dialog.goes_on_with(cseq);
                 }
                 place
             }
@@ -165,6 +173,10 @@ impl Sessions {
             {
                 dialog.heard(Side::Second, at.time);
                 dialog.marks.set(Marks::FAILED);
+                // On a later hop it may be that of one branch, while another still rings.
+                if vias(at) <= dialog.invite_vias {
+                    dialog.marks.set(Marks::REFUSED);
+                }
                 if dialog.ending.is_some() {
                     self.settle(place, self.clock());
                 }

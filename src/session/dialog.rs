@@ -108,6 +108,8 @@ impl Marks {
     pub(crate) const MERGED: Self = Self(1 << 17);
     /// Any 1xx to the initial INVITE, 100 too: the caller waits for as long as it takes (RFC 3261 §17.1.1.2, Proceeding).
     pub(crate) const PROCEEDING: Self = Self(1 << 27);
+    /// A final answer above 2xx to the initial INVITE, on the hop nearest to the caller: the failure of all branches.
+    pub(crate) const REFUSED: Self = Self(1 << 28);
     /// An INVITE inside the dialog was seen.
     pub(crate) const RE_INVITE: Self = Self(1 << 26);
     /// Its own 2xx, or the ACK of it, shows that it leads into (out of) the IM Server.

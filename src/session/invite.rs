@@ -6,6 +6,7 @@ use super::dialog::{Dialog, Marks, Moment, Number, Place, Side};
 use super::sessions::Sessions;
 use crate::charging::{Confirmation, Crossing, Fact, Point, gather_invite};
 use crate::sip::{Method, expires};
+use crate::time::Timestamp;
 
 /// Hops kept of one INVITE, to tell the ACK of a failure from that of a 2xx. On a further hop an ACK confirms nothing.
 const MAX_HOPS: usize = 8;
@@ -45,6 +46,7 @@ impl Sessions {
                         self.forget(place);
                         continue;
                     }
+                    Some(seen) if seen > cseq && dialog.is_past(at.time) => {}
                     Some(seen) if seen != cseq => continue,
                     _ => self.same_invite(place, at),
                 }
@@ -134,10 +136,13 @@ impl Sessions {
     fn same_invite(&mut self, place: Place, at: &Crossed<'_>) {
         let hop = hop_and_branch(at);
         let Some(dialog) = self.table.get_mut(place) else { return };
-        let nearest = dialog.invite.get().is_some_and(|seen| (vias(at), at.time) < (dialog.invite_vias, seen));
+        let first_sight = !dialog.marks.has(Marks::INVITE);
+        // What an INVITE before it said gives way.
+        let replaces = first_sight && dialog.block.has(Fact::InviteHop);
+        let nearest =
+            replaces || dialog.invite.get().is_some_and(|seen| (vias(at), at.time) < (dialog.invite_vias, seen));
         dialog.invite.at(at.time);
         dialog.heard(Side::First, at.time);
-        let first_sight = !dialog.marks.has(Marks::INVITE);
         dialog.invite_cseq = Some(Number::of(at.message));
         let highest = &mut dialog.highest_cseq[Side::First.index()];
         *highest = (*highest).max(at.message.cseq().number);
@@ -183,6 +188,26 @@ fn invite_crossed(dialog: &mut Dialog, at: &Crossed<'_>) {
 }
 
 impl Dialog {
+    /// Whether an INVITE of this time and with a lower number is a late copy of the one that was sent before: it was
+    /// challenged or sent elsewhere, and begins nothing any more.
+    fn is_past(&self, time: Timestamp) -> bool {
+        time < self.invite.get().unwrap_or(self.last_message)
+    }
+
+    /// Rule 18: an answer to a further INVITE of this attempt was delivered first. What was seen of the INVITE that failed
+    /// is not of this one; its facts stay until this one is seen.
+    pub(super) fn goes_on_with(&mut self, cseq: Number) {
+        self.invite_cseq = Some(cseq);
+        self.invite = Moment::NEVER;
+        self.invite_vias = u8::MAX;
+        let highest = &mut self.highest_cseq[Side::First.index()];
+        *highest = (*highest).max(cseq.get());
+        for mark in [Marks::INVITE, Marks::OFFER, Marks::FAILED, Marks::REFUSED, Marks::CANCELLED, Marks::SEVERAL_HOPS]
+        {
+            self.marks.clear(mark);
+        }
+    }
+
     /// Nothing but an ACK shows that it was answered, and perhaps not even that. When its caller sends a further initial
     /// INVITE, it was the ACK of a failure: some UAS have the same To-tag for their 401 and for the 2xx that follows, which
     /// must not be taken for that of a re-INVITE.
@@ -194,6 +219,7 @@ impl Dialog {
     }
 }
 
-fn vias(at: &Crossed<'_>) -> u8 {
+/// How far a message is from the sender of its request.
+pub(super) fn vias(at: &Crossed<'_>) -> u8 {
     u8::try_from(at.message.via_count()).unwrap_or(u8::MAX)
 }

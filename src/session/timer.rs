@@ -205,7 +205,7 @@ impl Dialog {
             return None;
         }
         let ringing = self.last_message.plus(RINGING);
-        let over = self.marks.has(Marks::FAILED) || self.marks.has(Marks::CANCELLED);
+        let over = self.marks.has(Marks::REFUSED) || self.marks.has(Marks::CANCELLED);
         let expires = Duration::from_secs(60 * u64::from(self.invite_minutes)) + TRANSACTION;
         let limit = self.invite.get().filter(|_| !over).map(|invite| invite.plus(expires));
         Some(limit.map_or(ringing, |limit| ringing.max(limit)))
