@@ -84,7 +84,7 @@ impl Marks {
     pub(crate) const CANCELLED: Self = Self(1 << 4);
     /// Another entry stands for an answered branch of this attempt.
     pub(crate) const ANSWERED: Self = Self(1 << 5);
-    /// A request or answer inside the dialog, other than BYE and ACK.
+    /// A request or answer inside the dialog, other than BYE and ACK, and PRACK, which comes before the 2xx.
     pub(crate) const IN_DIALOG: Self = Self(1 << 6);
     /// An answered SDP had MSRP, or an IM feature tag was shown.
     pub(crate) const MESSAGING: Self = Self(1 << 7);

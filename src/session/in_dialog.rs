@@ -121,7 +121,9 @@ impl Sessions {
     pub(super) fn succeeded_in_dialog(&mut self, place: Place, at: &Crossed<'_>) {
         let method = at.message.cseq().method;
         let Some(dialog) = self.table.get_mut(place) else { return };
-        dialog.marks.set(Marks::IN_DIALOG);
+        if method != Method::Prack {
+            dialog.marks.set(Marks::IN_DIALOG);
+        }
         dialog.last_good = dialog.last_good.max(at.time);
         // RFC 5057 §4: a subscription, also that of a REFER, lives on in the dialog when the session has ended.
         if matches!(method, Method::Notify | Method::Subscribe) {
@@ -188,7 +190,9 @@ impl Sessions {
 
 impl Dialog {
     fn saw_request(&mut self, method: Method<'_>) {
-        self.marks.set(Marks::IN_DIALOG);
+        if method != Method::Prack {
+            self.marks.set(Marks::IN_DIALOG);
+        }
         if method == Method::Invite {
             self.marks.set(Marks::RE_INVITE);
         }
