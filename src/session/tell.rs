@@ -1,12 +1,12 @@
 //! What is told of a conclusion: the first record, a revision, a withdrawal, or nothing.
 
 use super::dialog::{Dialog, Marks, Place};
-use super::ending::{Conclusion, Elsewhere};
+use super::ending::{Conclusion, Elsewhere, Ending};
 use super::legs::direction;
 use super::reasons::Reasons;
 use super::report::{compose, leg_of};
 use super::sessions::Sessions;
-use crate::charging::{Point, Revised, Role, ServiceKind, Trigger};
+use crate::charging::{Point, Revised, Role, ServiceKind, StopRecord, Trigger};
 use crate::time::Timestamp;
 
 impl Sessions {
@@ -52,16 +52,16 @@ impl Sessions {
                 self.counts.merged_legs += 1;
             }
             self.bump(place);
+            // The incoming leg may have gone when this one is revised.
+            if let Some(dialog) = self.table.get_mut(place) {
+                dialog.marks.set(Marks::MERGED);
+            }
             if let Some(partner) = partner {
                 self.end_other_leg(partner, (!withdrawn).then_some((conclusion, reasons)), now);
             }
             return;
         }
-        let toll =
-            self.losses.between(dialog.start(), conclusion.stop.max(conclusion.detected.unwrap_or(conclusion.stop)));
-        let revision = ending.revision.saturating_add(1);
-        let mut record =
-            compose(dialog, &self.packer, &conclusion, toll, self.servers.name(dialog.point), revision, revised);
+        let mut record = self.record_of(dialog, ending, &conclusion, revised);
         record.withdrawn = withdrawn || other_service;
         record.identity.fork_index = self.fork_index(place);
         if let Some(leg) = partner.and_then(|partner| self.table.get(partner)) {
@@ -81,12 +81,40 @@ impl Sessions {
         }
         self.records.push_back(Box::new(record));
         // It may end long after the entry of this leg has gone.
-        if let Some(partner) = partner
-            && let Some(leg) = self.table.get_mut(partner)
-        {
-            leg.marks.set(Marks::MERGED);
+        if let Some(partner) = partner {
+            self.take_back_own_record(partner);
+            if let Some(leg) = self.table.get_mut(partner) {
+                leg.marks.set(Marks::MERGED);
+            }
             self.touch(partner);
         }
+        self.bump(place);
+    }
+
+    /// The next record of a dialog.
+    fn record_of(&self, dialog: &Dialog, ending: &Ending, conclusion: &Conclusion, revised: Revised) -> StopRecord {
+        let until = conclusion.stop.max(conclusion.detected.unwrap_or(conclusion.stop));
+        let toll = self.losses.between(dialog.start(), until);
+        let revision = ending.revision.saturating_add(1);
+        compose(dialog, &self.packer, conclusion, toll, self.servers.name(dialog.point), revision, revised)
+    }
+
+    /// Rule 17: an outgoing leg that had ended before it was known for that of another session has had a record of its own.
+    fn take_back_own_record(&mut self, place: Place) {
+        let Some(dialog) = self.table.get(place).filter(|dialog| !dialog.marks.has(Marks::MERGED)) else { return };
+        let Some(ending) = dialog.ending.as_deref().filter(|ending| ending.revision > 0) else { return };
+        let Some(conclusion) = ending.told else { return };
+        // What is not charged was not told, or is withdrawn already.
+        let is_other = self.options.only_im && conclusion.service == ServiceKind::Other;
+        if is_other || direction(dialog) != Some(Marks::LEG_OUT) {
+            return;
+        }
+        let mut record = self.record_of(dialog, ending, &conclusion, Revised::MoreComplete);
+        record.withdrawn = true;
+        record.identity.fork_index = self.fork_index(place);
+        self.counts.revisions += 1;
+        self.counts.withdrawn += 1;
+        self.records.push_back(Box::new(record));
         self.bump(place);
     }
 

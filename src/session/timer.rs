@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::dialog::{Dialog, Marks, Place};
 use super::ending::{Ending, Inferred, TRANSACTION};
+use super::legs::direction;
 use super::sessions::Sessions;
 use crate::charging::{Confirmation, Point, Trigger, cause};
 use crate::time::Timestamp;
@@ -63,7 +64,16 @@ impl Sessions {
             self.settle(place, at);
             return;
         }
-        self.forget(place);
+        // Rule 17: without it another outgoing leg would be taken for the one that the incoming leg lists. So it stays as
+        // long as that one does: at most one more entry for each that the table holds anyway.
+        let is_listed = self.legs.as_ref().is_some_and(|legs| {
+            direction(dialog) == Some(Marks::LEG_OUT) && legs.partner(&self.table, place).is_some()
+        });
+        if is_listed {
+            self.look_again(place, self.clock().max(at).plus(TOMBSTONE));
+        } else {
+            self.forget(place);
+        }
     }
 
     /// Ends a confirmed session without BYE, if one of the timers says so (rule 13).
@@ -145,7 +155,11 @@ impl Sessions {
     /// Makes sure that the dialog is looked at no later than it has to be.
     pub(super) fn schedule(&mut self, place: Place, now: Timestamp) {
         let Some(dialog) = self.table.get(place) else { return };
-        let deadline = self.deadline(dialog, now);
+        self.look_again(place, self.deadline(dialog, now));
+    }
+
+    fn look_again(&mut self, place: Place, deadline: Timestamp) {
+        let Some(dialog) = self.table.get(place) else { return };
         if deadline < dialog.queued {
             self.deadlines.push(deadline, place);
             if let Some(dialog) = self.table.get_mut(place) {
