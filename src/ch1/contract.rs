@@ -193,7 +193,12 @@ pub(super) struct Span {
 
 impl Span {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut span = Self::default();
+        Self::default().merge(bytes)
+    }
+
+    /// A message that stands twice is one, of which the later fields count (protobuf encoding, "Last One Wins").
+    pub(super) fn merge(self, bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut span = self;
         for field in Fields::new(bytes) {
             match field? {
                 (1, Value::Varint(seconds)) => span.seconds = seconds.cast_signed(),

@@ -83,11 +83,17 @@ impl<D: OneWay> Conversations<D> {
         let rank = if directions.iter().any(D::is_sip) { Rank::Sip } else { Rank::Other };
         self.table.touch(id, now, rank);
         // The nearest deadline first: it has waited longest.
+        let mut emptied = Vec::new();
         while shared.buffered > shared.limits.buffered {
-            let Some(side) = self.timers.pop() else { return };
+            let Some(side) = self.timers.pop() else { break };
             let Some((hop, direction)) = direction(&mut self.table, side) else { continue };
             *direction.armed() = Timestamp::MAX;
             direction.drop_held(&mut Work { shared, hop, now, seen: now, deliver });
+            emptied.push(side);
+        }
+        // Something may still be due there, though nothing is held; only now, or it would be found empty again.
+        for side in emptied {
+            self.arm(side, &shared.limits);
         }
     }
 
