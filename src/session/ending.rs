@@ -342,9 +342,11 @@ fn cause_of_bye(dialog: &Dialog, sender: Side, stop: Timestamp, reasons: &Reason
 fn who(dialog: &Dialog, ending: &Ending, side: Side, bye: &Bye) -> (Party, Role) {
     // A server that ends a session sends a BYE to each side, and in neither name: no party ended it.
     let from_server = |bye: &Bye| bye.left && bye.role() == Role::ImServer;
+    // One of the two sides may be another server's.
+    let to_another = |bye: &Bye| bye.between && bye.vias == 1 && !bye.entered && !bye.left;
     if let [Some(one), Some(other)] = &ending.byes
-        && from_server(one)
-        && from_server(other)
+        && (from_server(one) || from_server(other))
+        && [one, other].into_iter().all(|bye| from_server(bye) || to_another(bye))
     {
         return (Party::Unspecified, Role::ImServer);
     }
