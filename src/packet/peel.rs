@@ -145,20 +145,7 @@ impl Peeler {
     pub(crate) fn descend<'a>(&'a mut self, now: Timestamp, frame: &Frame<'a>) -> Peeled<'a> {
         let Self { counts, fragments, associations, whole, .. } = self;
         let origin = Origin { time: frame.time, interface: frame.interface, number: frame.number };
-        let descent = Descent {
-            now,
-            origin,
-            counts,
-            fragments,
-            associations,
-            whole,
-            source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            destination: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            vlans: 0,
-            vni: 0,
-            ip_headers: 0,
-        };
-        match descent.run(frame) {
+        match Descent::new(now, origin, counts, fragments, associations, whole).run(frame) {
             Ok(segment) => {
                 counts.found(&segment);
                 Peeled::Segment(segment)
@@ -185,17 +172,12 @@ impl Peeler {
         let Origin { time, interface, number } = origin;
         let frame = Frame { time, link: LinkType::RawIp, bytes: &[], wire_len: 0, interface, number };
         let descent = Descent {
-            now,
-            origin,
-            counts,
-            fragments,
-            associations,
-            whole,
             source: key.source,
             destination: key.destination,
             vlans: (key.domain.0 & 0x00FF_FFFF) as u32,
             vni: (key.domain.0 >> 24) as u32,
             ip_headers: 1,
+            ..Descent::new(now, origin, counts, fragments, associations, whole)
         };
         // How much is missing matters where the header does not say it, which is in TCP: what follows there is a hole.
         let unknown = if protocol == protocol::TCP { beginning.len() } else { LONGEST };
@@ -264,7 +246,33 @@ struct Descent<'a, 'p> {
     ip_headers: usize,
 }
 
-impl<'a> Descent<'a, '_> {
+impl<'a, 'p> Descent<'a, 'p> {
+    /// At the top of a frame.
+    #[inline]
+    fn new(
+        now: Timestamp,
+        origin: Origin,
+        counts: &'p mut PacketCounts,
+        fragments: &'p mut Fragments,
+        associations: &'p mut SecurityAssociations,
+        whole: &'a mut [Vec<u8>],
+    ) -> Self {
+        let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Self {
+            now,
+            origin,
+            counts,
+            fragments,
+            associations,
+            whole,
+            source: unknown,
+            destination: unknown,
+            vlans: 0,
+            vni: 0,
+            ip_headers: 0,
+        }
+    }
+
     fn run(self, frame: &Frame<'a>) -> Result<Segment<'a>, Stop> {
         let octets = Octets::new(frame.bytes, usize::try_from(frame.wire_len).unwrap_or(usize::MAX));
         self.below(link::link(frame.link, octets)?)

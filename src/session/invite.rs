@@ -3,8 +3,9 @@
 use super::ack::hop_and_branch;
 use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Moment, Number, Place, Side};
+use super::legs::invite_crossed;
 use super::sessions::Sessions;
-use crate::charging::{Confirmation, Crossing, Fact, Point, gather_invite};
+use crate::charging::{Confirmation, Fact, Point, gather_invite};
 use crate::sip::{Method, expires};
 use crate::time::Timestamp;
 
@@ -120,7 +121,7 @@ impl Sessions {
         attempt.block = packer.pack();
         attempt.marks.set(Marks::CALLER_KNOWN);
         attempt.marks.set(Marks::INVITE);
-        invite_crossed(attempt, at);
+        invite_seen(attempt, at);
         attempt.learned(gathered, Marks::OFFER);
     }
 
@@ -156,7 +157,7 @@ impl Sessions {
             if dialog.block.all_own(Fact::InviteHop).any(|seen| seen.get(..4) != hop.get(..4)) {
                 dialog.marks.set(Marks::SEVERAL_HOPS);
             }
-            invite_crossed(dialog, at);
+            invite_seen(dialog, at);
             self.add_invite(place, at, new_hop.then_some(&hop[..]), nearest);
         }
         if self.table.get(place).is_some_and(|dialog| dialog.ending.is_some()) {
@@ -176,12 +177,8 @@ impl Sessions {
 }
 
 /// Where an INVITE was seen: which way past the server, how far from its sender, and how long it may ring.
-fn invite_crossed(dialog: &mut Dialog, at: &Crossed<'_>) {
-    match at.crossing {
-        Crossing::Entering => dialog.marks.set(Marks::LEG_IN),
-        Crossing::Leaving => dialog.marks.set(Marks::LEG_OUT),
-        Crossing::Neither => {}
-    }
+fn invite_seen(dialog: &mut Dialog, at: &Crossed<'_>) {
+    invite_crossed(dialog, at.crossing);
     dialog.invite_vias = dialog.invite_vias.min(vias(at));
     let minutes = expires(at.message).unwrap_or(0).div_ceil(60);
     dialog.invite_minutes = dialog.invite_minutes.max(u8::try_from(minutes).unwrap_or(u8::MAX));

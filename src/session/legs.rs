@@ -18,8 +18,9 @@ pub(super) type Key = (Fact, Box<[u8]>);
 /// Legs by what they may share, kept only when legs are merged.
 ///
 /// Invariants: a leg stands under each of the keys that it has, if there was room, and under no other; so there are at most
-/// as many keys as [kinds](KEYS) of them for each dialog of the table. The lists hold places in the order in which their legs were found, each at most once. A place may be out of
-/// date: whoever looks one up checks that the dialog there still has the key.
+/// as many keys as [kinds](KEYS) of them for each dialog of the table. The lists hold places in the order in which their
+/// legs were found, each at most once. A place may be out of date: whoever looks one up checks that the dialog there still
+/// has the key.
 #[derive(Default)]
 pub(super) struct Legs {
     by_key: HashMap<Key, Vec<Place>, foldhash::fast::RandomState>,
@@ -117,22 +118,28 @@ pub(super) fn direction(dialog: &Dialog) -> Option<Marks> {
     }
 }
 
-/// Notes which way the 2xx of a leg crossed the server: against its INVITE.
-pub(super) fn answer_crossed(dialog: &mut Dialog, crossing: Crossing) {
+/// Notes which way a message of a leg crossed the server: `[entering, leaving]` are the marks for that.
+fn crossed(dialog: &mut Dialog, crossing: Crossing, [entering, leaving]: [Marks; 2]) {
     match crossing {
-        Crossing::Entering => dialog.marks.set(Marks::OWN_WAY_OUT),
-        Crossing::Leaving => dialog.marks.set(Marks::OWN_WAY_IN),
+        Crossing::Entering => dialog.marks.set(entering),
+        Crossing::Leaving => dialog.marks.set(leaving),
         Crossing::Neither => {}
     }
 }
 
+/// Notes which way the INVITE of a leg crossed the server.
+pub(super) fn invite_crossed(dialog: &mut Dialog, crossing: Crossing) {
+    crossed(dialog, crossing, [Marks::LEG_IN, Marks::LEG_OUT]);
+}
+
+/// Notes which way the 2xx of a leg crossed the server: against its INVITE.
+pub(super) fn answer_crossed(dialog: &mut Dialog, crossing: Crossing) {
+    crossed(dialog, crossing, [Marks::OWN_WAY_OUT, Marks::OWN_WAY_IN]);
+}
+
 /// Notes which way the ACK of a leg crossed the server: as its INVITE did.
 pub(super) fn ack_crossed(dialog: &mut Dialog, crossing: Crossing) {
-    match crossing {
-        Crossing::Entering => dialog.marks.set(Marks::OWN_WAY_IN),
-        Crossing::Leaving => dialog.marks.set(Marks::OWN_WAY_OUT),
-        Crossing::Neither => {}
-    }
+    crossed(dialog, crossing, [Marks::OWN_WAY_IN, Marks::OWN_WAY_OUT]);
 }
 
 pub(super) fn keys(dialog: &Dialog) -> impl Iterator<Item = Key> {
