@@ -21,12 +21,13 @@ const WAITING: usize = 3;
 /// How often who waits for a block looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Ends the reading of files from another thread, also while it waits for a pipe that says nothing.
+/// Ends, from another thread, a read that waits for a pipe that says nothing. Whoever reads a file looks by itself whether
+/// that is still wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Nothing more is read. A read that waits ends within a tenth of a second.
+    /// A read that waits ends within a tenth of a second; what was read already may still be given.
     pub fn stop(&self) {
         self.0.store(true, Relaxed);
     }
@@ -50,8 +51,8 @@ pub(super) struct Block {
 
 /// The blocks of one stream, in order, the last of them empty, or its fault.
 ///
-/// Invariant: the thread owns the stream and ends with it, or when this is dropped; it holds at most [`WAITING`] blocks
-/// and the one that it fills. A read of a pipe that never returns keeps the thread and nothing else.
+/// Invariant: the thread owns the stream and ends with it, or when this is dropped; at most [`WAITING`] blocks wait,
+/// beside the one that it fills. A read of a pipe that never returns keeps the thread and nothing else.
 pub(super) struct Ahead {
     blocks: Receiver<Result<Block, Fault>>,
     used: SyncSender<Vec<u8>>,

@@ -165,7 +165,7 @@ impl CaptureFiles {
         }
     }
 
-    /// What ends the reading from another thread: [`CaptureFiles::next`] gives nothing from then on.
+    /// What ends, from another thread, a [`CaptureFiles::next`] that waits for a pipe.
     #[must_use]
     pub fn stopper(&self) -> Stop {
         self.stop.clone()
