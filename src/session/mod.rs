@@ -19,6 +19,7 @@ mod losses;
 mod reasons;
 mod report;
 mod sessions;
+mod slots;
 mod status;
 mod table;
 mod tell;

@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::dialog::{Dialog, NOWHERE, Place, Side};
+use super::slots::Slots;
 use crate::charging::Point;
 
 /// Most entries of one Call-ID. Call-ID and tags are chosen by whoever sends: without a bound one Call-ID with a million
@@ -23,8 +24,7 @@ const EVICTED_SHARE: usize = 64;
 /// The hash is seeded anew in each process, since the Call-ID is the sender's to choose; it decides nothing but where
 /// things lie: victims are chosen by confirmation and age.
 pub(crate) struct Table {
-    slots: Vec<Option<Dialog>>,
-    free: Vec<Place>,
+    slots: Slots,
     index: HashTable<Place>,
     hasher: RandomState,
     next_ordinal: u64,
@@ -37,8 +37,7 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(max: usize, max_bytes: usize) -> Self {
         Self {
-            slots: Vec::new(),
-            free: Vec::new(),
+            slots: Slots::default(),
             index: HashTable::new(),
             hasher: RandomState::default(),
             next_ordinal: 0,
@@ -60,7 +59,7 @@ impl Table {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.slots.len()
     }
 
     /// Blocks of dialogs in the table have grown by so many bytes, or shrunk.
@@ -69,16 +68,16 @@ impl Table {
     }
 
     pub(crate) fn get(&self, place: Place) -> Option<&Dialog> {
-        self.slots.get(place as usize)?.as_ref()
+        self.slots.get(place)
     }
 
     pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut Dialog> {
-        self.slots.get_mut(place as usize)?.as_mut()
+        self.slots.get_mut(place)
     }
 
     /// Every place in use, in an order that follows from the input alone.
     pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
-        (0..self.slots.len() as Place).filter(|place| self.get(*place).is_some())
+        self.slots.places()
     }
 
     /// Where the newest dialog of a call is, or nowhere; each leads to the next.
@@ -136,12 +135,12 @@ impl Table {
         // A restored image may hold any number.
         self.next_ordinal = self.next_ordinal.saturating_add(1);
 
-        let place = self.free.pop().unwrap_or(self.slots.len() as Place);
+        let place = self.slots.next_place();
         let slots = &self.slots;
         let entry = self.index.entry(
             spread(hash),
             |place| slot_is_of(slots, *place, hash, dialog.call_id()),
-            |place| slots.get(*place as usize).and_then(Option::as_ref).map_or(0, |dialog| spread(dialog.hash)),
+            |place| slots.get(*place).map_or(0, |dialog| spread(dialog.hash)),
         );
         match entry {
             Entry::Occupied(mut head) => {
@@ -153,10 +152,7 @@ impl Table {
                 vacant.insert(place);
             }
         }
-        match self.slots.get_mut(place as usize) {
-            Some(slot) => *slot = Some(dialog),
-            None => self.slots.push(Some(dialog)),
-        }
+        self.slots.insert(dialog);
         place
     }
 
@@ -167,7 +163,7 @@ impl Table {
             (dialog.hash, dialog.next)
         };
         let slots = &self.slots;
-        let call_id = slots.get(place as usize)?.as_ref()?.call_id();
+        let call_id = slots.get(place)?.call_id();
         let head = self.index.find_entry(spread(hash), |head| slot_is_of(slots, *head, hash, call_id));
         if let Ok(mut head) = head {
             if *head.get() == place {
@@ -178,7 +174,7 @@ impl Table {
                 }
             } else {
                 let mut before = *head.get();
-                while let Some(dialog) = self.slots.get_mut(before as usize).and_then(Option::as_mut) {
+                while let Some(dialog) = self.slots.get_mut(before) {
                     if dialog.next == place {
                         dialog.next = next;
                         break;
@@ -187,8 +183,7 @@ impl Table {
                 }
             }
         }
-        self.free.push(place);
-        let dialog = self.slots.get_mut(place as usize)?.take();
+        let dialog = self.slots.remove(place);
         self.bytes = self.bytes.saturating_sub(dialog.as_ref().map_or(0, |dialog| dialog.block.size()));
         dialog
     }
@@ -220,9 +215,8 @@ fn worth(dialog: &Dialog) -> (bool, bool, u64) {
     (dialog.is_confirmed(), !ended, dialog.ordinal)
 }
 
-fn slot_is_of(slots: &[Option<Dialog>], place: Place, hash: u32, call_id: &[u8]) -> bool {
-    let dialog = slots.get(place as usize).and_then(Option::as_ref);
-    dialog.is_some_and(|dialog| dialog.hash == hash && dialog.call_id() == call_id)
+fn slot_is_of(slots: &Slots, place: Place, hash: u32, call_id: &[u8]) -> bool {
+    slots.get(place).is_some_and(|dialog| dialog.hash == hash && dialog.call_id() == call_id)
 }
 
 /// The index takes the place from the low bits and what it compares first from the high ones.
