@@ -238,7 +238,7 @@ fn records() -> Vec<tolltap::charging::StopRecord> {
         probe.handle(Input::Frame(Frame { time, link, bytes, wire_len: bytes.len() as u32, interface, number }));
         while let Some(output) = probe.poll() {
             if let Output::Record(record) = output {
-                records.push(*record);
+                records.push(record.unpack());
             }
         }
     });

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tolltap::capture::{CaptureFiles, PcapWriter, Position};
-use tolltap::charging::StopRecord;
+use tolltap::charging::PackedRecord;
 use tolltap::pipeline::{self, Receiver};
 use tolltap::probe::{Loss, Note, Options, Probe};
 
@@ -352,7 +352,7 @@ fn core_alone(file: &Path) {
     struct Dropped(u64);
 
     impl Receiver for Dropped {
-        fn record(&mut self, _: Box<StopRecord>) -> ControlFlow<()> {
+        fn record(&mut self, _: Box<PackedRecord>) -> ControlFlow<()> {
             self.0 += 1;
             ControlFlow::Continue(())
         }

@@ -459,13 +459,20 @@ impl Packer {
     /// bytes of each.
     #[must_use]
     pub fn spell(&self, block: &Block) -> Vec<u8> {
+        self.spell_some(block, |_| true)
+    }
+
+    /// The spelling of those facts for which `keep` says yes.
+    pub(super) fn spell_some(&self, block: &Block, keep: impl Fn(Fact) -> bool) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(2 * block.size());
-        for (fact, value) in block.values(self) {
-            let len = value.head.len() + value.tail.len();
-            bytes.push(fact as u8);
-            bytes.extend_from_slice(&(len as u16).to_le_bytes());
-            bytes.extend_from_slice(value.head);
-            bytes.extend_from_slice(value.tail);
+        for field in block.fields() {
+            if keep(field.fact) {
+                let value = value(&block.0, field.form, &self.words);
+                let [low, high] = ((value.head.len() + value.tail.len()) as u16).to_le_bytes();
+                bytes.extend_from_slice(&[field.fact as u8, low, high]);
+                bytes.extend_from_slice(value.head);
+                bytes.extend_from_slice(value.tail);
+            }
         }
         bytes
     }
@@ -474,14 +481,20 @@ impl Packer {
     #[must_use]
     pub fn read(&mut self, mut spelled: &[u8]) -> Option<Block> {
         self.clear();
-        while let Some((kind, rest)) = spelled.split_first() {
-            let (len, rest) = rest.split_first_chunk::<2>()?;
-            let (value, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
-            self.push(Fact::from_byte(*kind)?, value);
-            spelled = rest;
+        while !spelled.is_empty() {
+            let (fact, value) = next_spelled(&mut spelled)?;
+            self.push(fact, value);
         }
         Some(self.pack())
     }
+}
+
+/// Takes the next fact off a [spelling](Packer::spell).
+pub(super) fn next_spelled<'a>(spelled: &mut &'a [u8]) -> Option<(Fact, &'a [u8])> {
+    let ([kind, len @ ..], rest) = spelled.split_first_chunk::<3>()?;
+    let (value, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
+    *spelled = rest;
+    Some((Fact::from_byte(*kind)?, value))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the body of a message was, packed into a field of a block.
 
-use super::record::{MessageBody, Party};
+use super::record::{MessageBody, Party, TextBytes};
 use crate::private::Private;
 use crate::sip::{Header, Message};
 
@@ -20,13 +20,15 @@ impl MessageBody {
             bytes.extend_from_slice(text);
         }
     }
+}
 
+impl<'a, T: TextBytes<'a>> MessageBody<T> {
     /// Reads what [`MessageBody::pack`] wrote.
-    pub(crate) fn unpack(bytes: &[u8], originator: Party) -> Option<Self> {
+    pub(super) fn unpack(bytes: &'a [u8], originator: Party) -> Option<Self> {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
         let (content_type, rest) = take(rest)?;
         let (disposition, _) = take(rest)?;
-        let text = |text: &[u8]| (!text.is_empty()).then(|| Private::new(text.into()));
+        let text = |text: &'a [u8]| (!text.is_empty()).then(|| Private::new(text.into()));
         let length = u32::from_ne_bytes(*length);
         Some(Self { content_type: text(content_type), length, disposition: text(disposition), originator })
     }

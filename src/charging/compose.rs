@@ -1,33 +1,68 @@
 //! The parts of a StopRecord that come straight from what a dialog kept.
 
-use super::block::{Block, FactValue, MAX_VALUE, Packer};
+use super::block::MAX_VALUE;
 use super::fact::Fact;
 use super::party::PartyAddress;
-use super::record::{CalledChange, Correlation, Media, Network, NodeRole, Parties, Service, ServiceKind, Text};
+use super::record::{
+    CalledChange, Correlation, Media, MessageBody, Network, NodeRole, Parties, Party, Service, ServiceKind, Text,
+    TextBytes,
+};
 use crate::packet::Endpoint;
 use crate::private::Private;
 use crate::sip::{NameAddr, parameter};
 use crate::time::Timestamp;
 
-fn text(value: FactValue<'_>) -> Text {
-    Private::new(value.to_box())
+/// What facts tell.
+pub(super) struct Told<'a, T> {
+    pub(super) call_id: &'a [u8],
+    pub(super) first: &'a [u8],
+    pub(super) second: &'a [u8],
+    pub(super) bodies: Vec<MessageBody<T>>,
+    pub(super) parties: Parties<T>,
+    pub(super) service: Service<T>,
+    pub(super) network: Network<T>,
+    pub(super) correlation: Correlation<T>,
 }
 
-/// The parts of a record that come from the block, in one pass over it.
+fn text<'a, T: TextBytes<'a>>(value: &'a [u8]) -> Text<T> {
+    Private::new(value.into())
+}
+
+/// The parts of a record that come from facts, in one pass over them.
 ///
 /// Of a fact that stands there several times and has room for one value, the first counts.
-pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Parties, Service, Network, Correlation) {
-    let (mut parties, mut service) = (Parties::default(), Service { kind, ..Service::default() });
+pub(super) fn told<'a, T: TextBytes<'a>>(
+    facts: impl Iterator<Item = (Fact, &'a [u8])>,
+    kind: ServiceKind,
+    bye_party: Party,
+) -> Told<'a, T> {
+    let (mut parties, mut service) = (Parties::<T>::default(), Service::<T> { kind, ..Service::default() });
     let (mut network, mut correlation) = (Network::default(), Correlation::default());
+    let (mut call_id, mut first, mut second) = Default::default();
+    let mut bodies = Vec::new();
     let mut asserted_service = None;
-    for (fact, value) in block.values(packer) {
+    for (fact, value) in facts {
         let only = match fact {
             // What the dialog itself is known by.
-            Fact::CallId | Fact::FirstTag | Fact::SecondTag | Fact::InviteHop => continue,
-            // Of one of the BYEs: whoever concludes knows which.
-            Fact::ByeBody => continue,
-            // What is kept for a branch that is not answered yet, and how to tell what came with what.
-            Fact::EarlyTag
+            Fact::CallId => {
+                call_id = value;
+                continue;
+            }
+            Fact::FirstTag => {
+                first = value;
+                continue;
+            }
+            Fact::SecondTag => {
+                second = value;
+                continue;
+            }
+            Fact::ByeBody => {
+                bodies.extend(MessageBody::unpack(value, bye_party));
+                continue;
+            }
+            // These never leave: `Fact::is_for_a_record`.
+            Fact::InviteHop
+            | Fact::EarlyTag
             | Fact::EarlyMedia
             | Fact::EarlyMediaEnd
             | Fact::Answered
@@ -35,15 +70,15 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
             | Fact::Supposed => continue,
 
             Fact::CallerAsserted => {
-                add_identity(&mut parties.calling, text(value));
+                add_identity(&mut parties.calling, value);
                 continue;
             }
             Fact::CalleeAsserted => {
-                add_identity(&mut parties.called_asserted, text(value));
+                add_identity(&mut parties.called_asserted, value);
                 continue;
             }
             Fact::CalledChange => {
-                parties.called_change = read_change(&value.bytes()).map(|(time, identity)| {
+                parties.called_change = read_change(value).map(|(time, identity)| {
                     let identity = Private::new(identity.into());
                     CalledChange { identity, time }
                 });
@@ -58,12 +93,12 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
                 continue;
             }
             Fact::Media => {
-                service.media.extend(Media::unpack(&value.bytes()));
+                service.media.extend(Media::unpack(value));
                 continue;
             }
             Fact::MediaEnd => {
                 if let Some(media) = service.media.last_mut() {
-                    media.unpack_end(&value.bytes());
+                    media.unpack_end(value);
                 }
                 continue;
             }
@@ -80,7 +115,7 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
                 continue;
             }
             Fact::Node => {
-                network.node = network.node.or_else(|| unpack_node(&value.bytes()).map(Private::new));
+                network.node = network.node.or_else(|| unpack_node(value).map(Private::new));
                 continue;
             }
 
@@ -121,20 +156,19 @@ pub(crate) fn told(block: &Block, packer: &Packer, kind: ServiceKind) -> (Partie
         }
     }
     service.communication_service = asserted_service.or(service.communication_service);
-    service.emergency = parties.called.as_ref().is_some_and(|called| is_emergency(called.reveal()));
+    service.emergency = parties.called.as_ref().is_some_and(|called| is_emergency(called.reveal().as_ref()));
     parties.role_of_node = role_of_node(&parties, &network);
-    (parties, service, network, correlation)
+    Told { call_id, first, second, bodies, parties, service, network, correlation }
 }
 
 /// Adds an asserted identity, unless its URI is there already: hops write one identity in different spellings.
-fn add_identity(identities: &mut Vec<Text>, identity: Text) {
-    let uri = |text: &Text| PartyAddress::read(text.reveal()).uri.map(<[u8]>::to_vec);
+fn add_identity<'a, T: TextBytes<'a>>(identities: &mut Vec<Text<T>>, identity: &'a [u8]) {
     let known = !identities.is_empty() && {
-        let new = uri(&identity);
-        new.is_some() && identities.iter().any(|known| uri(known) == new)
+        let new = PartyAddress::read(identity).uri;
+        new.is_some() && identities.iter().any(|known| PartyAddress::read(known.reveal().as_ref()).uri == new)
     };
     if !known {
-        identities.push(identity);
+        identities.push(text(identity));
     }
 }
 
@@ -147,8 +181,8 @@ fn is_emergency(uri: &[u8]) -> bool {
 
 /// RFC 5502 §6: the session case of the served user; else TS 24.229 §5.4.3.2: `orig` in the Route says that the caller is
 /// served. A Route without it says nothing.
-fn role_of_node(parties: &Parties, network: &Network) -> NodeRole {
-    let served = parties.served_user.as_ref().and_then(|user| NameAddr::read(user.reveal()));
+fn role_of_node<T: AsRef<[u8]>>(parties: &Parties<T>, network: &Network<T>) -> NodeRole {
+    let served = parties.served_user.as_ref().and_then(|user| NameAddr::read(user.reveal().as_ref()));
     let case = served.and_then(|user| parameter(user.params, b"sescase"));
     let is = |name: &[u8]| case.is_some_and(|case| case.eq_ignore_ascii_case(name));
     if is(b"orig") {
@@ -157,7 +191,7 @@ fn role_of_node(parties: &Parties, network: &Network) -> NodeRole {
     if is(b"term") {
         return NodeRole::Terminating;
     }
-    let route = network.route_received.as_ref().and_then(|route| NameAddr::read(route.reveal()));
+    let route = network.route_received.as_ref().and_then(|route| NameAddr::read(route.reveal().as_ref()));
     let mut params = route.into_iter().flat_map(|route| route.uri.split(|byte| *byte == b';').skip(1));
     match params.any(|param| param.trim_ascii().eq_ignore_ascii_case(b"orig")) {
         true => NodeRole::Originating,

@@ -139,6 +139,22 @@ impl Fact {
         matches!(self, Self::EarlyTag | Self::EarlyMedia | Self::EarlyMediaEnd)
     }
 
+    /// Whether it is told in a record as it stands in the block. What is not is kept for a branch that is not answered yet, tells
+    /// what came with what, or, as the body of one of the BYEs, is told by whoever knows which.
+    pub(super) const fn is_for_a_record(self) -> bool {
+        !matches!(
+            self,
+            Self::InviteHop
+                | Self::EarlyTag
+                | Self::EarlyMedia
+                | Self::EarlyMediaEnd
+                | Self::Answered
+                | Self::LateOffer
+                | Self::Supposed
+                | Self::ByeBody
+        )
+    }
+
     /// Whether a header may give several values, and further hops add theirs.
     pub(super) const fn is_list(self) -> bool {
         matches!(

@@ -1,6 +1,6 @@
 //! One m= section of an answered SDP, packed into two fields of a block.
 
-use super::record::{Media, Text};
+use super::record::{Media, Text, TextBytes};
 use crate::private::Private;
 use crate::sip::sdp::{Direction, MediaSection};
 
@@ -25,9 +25,11 @@ impl Media {
         bytes.extend_from_slice(&section.port.to_be_bytes());
         put(bytes, [section.path(), section.file_selector()]);
     }
+}
 
+impl<'a, T: TextBytes<'a>> Media<T> {
     /// Reads what [`Media::pack`] wrote; what a bound cut off is absent.
-    pub(super) fn unpack(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn unpack(bytes: &'a [u8]) -> Option<Self> {
         let (direction, mut rest) = bytes.split_first()?;
         Some(Self {
             kind: take(&mut rest).unwrap_or_default(),
@@ -46,7 +48,7 @@ impl Media {
     }
 
     /// Adds what [`Media::pack_end`] wrote.
-    pub(super) fn unpack_end(&mut self, bytes: &[u8]) {
+    pub(super) fn unpack_end(&mut self, bytes: &'a [u8]) {
         let Some((port, mut rest)) = bytes.split_first_chunk::<2>() else { return };
         self.port = u16::from_be_bytes(*port);
         self.path = take(&mut rest);
@@ -63,7 +65,7 @@ fn put<const N: usize>(bytes: &mut Vec<u8>, texts: [Option<&[u8]>; N]) {
     }
 }
 
-fn take(rest: &mut &[u8]) -> Option<Text> {
+fn take<'a, T: TextBytes<'a>>(rest: &mut &'a [u8]) -> Option<Text<T>> {
     let (len, tail) = rest.split_first()?;
     let (value, tail) = tail.split_at_checked(usize::from(*len))?;
     *rest = tail;

@@ -12,6 +12,7 @@ mod gather;
 mod id;
 mod media;
 mod options;
+mod packed;
 mod party;
 mod record;
 mod server;
@@ -20,15 +21,17 @@ mod words;
 pub use crate::sip::sdp::Direction;
 pub(crate) use block::MAX_VALUE;
 pub use block::{Block, FactValue, Packer, Part};
-pub(crate) use compose::{MAX_CHANGE, pack_change, read_change, told};
+pub(crate) use compose::{MAX_CHANGE, pack_change, read_change};
 pub(crate) use early::{copy_for_branch, has_early, note_early};
 pub use evidence::{Confirmation, Evidence, Sight};
 pub use fact::Fact;
 pub(crate) use gather::{Gathered, gather_answer, gather_invite, gather_media, has_messaging, product_role};
 pub use options::{ImServer, ImServerError, Options, OrphanBye};
+pub(crate) use packed::PackedFacts;
+pub use packed::PackedRecord;
 pub use party::PartyAddress;
 pub use record::{
     CalledChange, Correlation, End, Identity, Leg, Media, MessageBody, Network, NodeRole, Parties, Party, RecordId,
-    Revised, Role, Service, ServiceKind, StopRecord, Text, Times, Trigger,
+    Revised, Role, Service, ServiceKind, StopRecord, Text, TextBytes, Times, Trigger,
 };
 pub use server::{Crossing, Point, Servers};

@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 use super::listing::{Listing, ListingError};
 use crate::capture::Position;
 use crate::ch1::wire;
-use crate::charging::StopRecord;
+use crate::charging::PackedRecord;
 use crate::outbox::{Gap, GapCause, Outbox, Refused, Report};
 use crate::packet::InterfaceId;
 use crate::pipeline::Receiver;
@@ -49,8 +49,8 @@ impl<'a> Desk<'a> {
 }
 
 impl Receiver for Desk<'_> {
-    fn record(&mut self, record: Box<StopRecord>) -> ControlFlow<()> {
-        let record = wire::seal(&record);
+    fn record(&mut self, record: Box<PackedRecord>) -> ControlFlow<()> {
+        let record = wire::seal(&record.read::<&[u8]>());
         self.records += 1;
         if let Err(fault) = self.listing.add(&record) {
             self.fault = Some(fault);

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::{io, thread};
 
 use crate::capture::{CaptureFiles, Item, Position, Stop};
-use crate::charging::StopRecord;
+use crate::charging::PackedRecord;
 use crate::probe::{Input, Loss, Note, Output, Probe};
 
 use handover::Handover;
@@ -22,7 +22,7 @@ const PROGRESS: u64 = 4096;
 /// Who takes what the core gives, on a thread of its own.
 pub trait Receiver: Send {
     /// A record leaves. `Break` ends the replay: there is nobody to take records any more.
-    fn record(&mut self, record: Box<StopRecord>) -> ControlFlow<()>;
+    fn record(&mut self, record: Box<PackedRecord>) -> ControlFlow<()>;
 
     /// Frames were lost before they reached the file: records may be missing. `Break` as for a record.
     fn loss(&mut self, loss: Loss) -> ControlFlow<()>;
@@ -36,7 +36,7 @@ pub trait Receiver: Send {
 
 /// What crosses from the core to the receiver.
 enum Handed {
-    Record(Box<StopRecord>),
+    Record(Box<PackedRecord>),
     Loss(Loss),
     Note(Note),
     Progress(Position, u64),

@@ -1,7 +1,7 @@
 //! The sessions' side: from sightings to records. It owns the sessions, by Call-ID.
 
 use super::sighting::{Sighting, Sink};
-use crate::charging::{ImServer, Options, StopRecord};
+use crate::charging::{ImServer, Options, PackedRecord};
 use crate::session::{Change, Dropped, Lost, NotRestored, SessionCounts, Sessions};
 use crate::time::Timestamp;
 
@@ -32,7 +32,7 @@ impl Ledger {
         self.sessions.take_servers_on_other_ports()
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Box<StopRecord>> {
+    pub(crate) fn pop(&mut self) -> Option<Box<PackedRecord>> {
         self.sessions.pop()
     }
 

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::charging::StopRecord;
+use crate::charging::PackedRecord;
 use crate::packet::InterfaceId;
 use crate::session::{Change, Dropped, NotRestored};
 use crate::time::Timestamp;
@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// A session ended, or what was said of one has changed.
-    Record(Box<StopRecord>),
+    Record(Box<PackedRecord>),
     /// Something that must survive a restart; only with [`Options::changes`](crate::probe::Options::changes).
     Change(Change),
     /// Something that an operator may want to know.

@@ -29,6 +29,7 @@ const MAX_NOTES: usize = 1024;
 ///     probe.handle(input);
 ///     while let Some(output) = probe.poll() {
 ///         if let Output::Record(record) = output {
+///             let record = record.unpack();
 ///             println!("{} ended at {}", record.record_id, record.times.stop);
 ///         }
 ///     }

@@ -6,8 +6,7 @@ use super::facts::of_request;
 use super::losses::Toll;
 use super::reasons::Reasons;
 use crate::charging::{
-    End, Evidence, Fact, Identity, Leg, MessageBody, Packer, RecordId, Revised, Sight, StopRecord, Text, Times,
-    Trigger, told,
+    Evidence, Fact, Leg, PackedFacts, PackedRecord, Packer, Party, RecordId, Revised, Sight, Trigger,
 };
 use crate::private::Private;
 
@@ -20,57 +19,38 @@ pub(super) fn compose(
     server_name: &str,
     revision: u32,
     revised: Revised,
-) -> StopRecord {
-    let (call_id, first, second) = dialog.key();
-    let second = second.unwrap_or_default();
-    let text = |bytes: &[u8]| -> Text { Private::new(bytes.into()) };
-    let tag_of = |side| text(if side == Side::First { first } else { second });
+) -> PackedRecord {
     let reasons = dialog.ending.as_deref().and_then(|ending| ending.reasons_of(conclusion));
     let reasons = reasons.map(Reasons::values).unwrap_or_default();
-    let answer = conclusion.answer.get();
-    let (parties, service, network, correlation) = told(&dialog.block, packer, service_kind(dialog));
-
-    StopRecord {
-        record_id: RecordId::of(server_name.as_bytes(), call_id, first, second),
+    let tag_of = |side| if side == Side::First { Fact::FirstTag } else { Fact::SecondTag };
+    PackedRecord {
         revision,
         revised,
         withdrawn: false,
-        identity: Identity {
-            server_name: server_name.into(),
-            call_id: text(call_id),
-            caller_tag: dialog.caller_known().then(|| tag_of(Side::First)),
-            callee_tag: dialog.caller_known().then(|| tag_of(Side::Second)),
-            bye_from_tag: conclusion.sender.map(tag_of),
-            bye_to_tag: conclusion.sender.map(|side| tag_of(side.other())),
-            fork_index: 0,
-        },
-        times: Times {
-            invite: conclusion.invite.get(),
-            answer,
-            ack: conclusion.ack.get(),
-            stop: conclusion.stop,
-            detected: conclusion.detected,
-            duration: answer.map(|answer| conclusion.stop.since(answer)),
-        },
-        end: End {
-            trigger: conclusion.trigger,
-            cause_code: conclusion.cause,
-            ended_by: conclusion.ended_by,
-            terminated_by: conclusion.terminated_by,
-            reasons: reasons.iter().map(|value| text(value)).collect(),
-            bodies: body(dialog, conclusion).into_iter().collect(),
-        },
-        parties,
-        service,
-        network,
-        correlation,
+        server_name: server_name.into(),
+        fork_index: 0,
+        caller_known: dialog.caller_known(),
+        bye_from: conclusion.sender.map(tag_of),
+        bye_party: conclusion.sender.map_or(Party::Unspecified, |sender| dialog.party(sender)),
+        invite: conclusion.invite.get(),
+        answer: conclusion.answer.get(),
+        ack: conclusion.ack.get(),
+        stop: conclusion.stop,
+        detected: conclusion.detected,
+        trigger: conclusion.trigger,
+        cause_code: conclusion.cause,
+        ended_by: conclusion.ended_by,
+        terminated_by: conclusion.terminated_by,
+        reasons: reasons.iter().cloned().map(Private::new).collect(),
+        kind: service_kind(dialog),
         legs: Vec::new(),
         evidence: evidence(dialog, conclusion, toll),
+        facts: PackedFacts::of(&dialog.block, packer, body(dialog, conclusion)),
     }
 }
 
-/// The body of the BYE that the session ended with.
-fn body(dialog: &Dialog, conclusion: &Conclusion) -> Option<MessageBody> {
+/// The body of the BYE that the session ended with, as it is packed.
+fn body<'a>(dialog: &'a Dialog, conclusion: &Conclusion) -> Option<&'a [u8]> {
     let sender = conclusion.sender.filter(|_| conclusion.trigger == Trigger::Bye)?;
     let bye = dialog.ending.as_deref()?.byes[sender.index()].as_ref()?;
     let (_, first, second) = dialog.key();
@@ -80,8 +60,7 @@ fn body(dialog: &Dialog, conclusion: &Conclusion) -> Option<MessageBody> {
         dialog.block.all_own(Fact::ByeBody).find_map(move |value| value.strip_prefix(&of_bye))
     };
     // With credentials it is the same BYE once more, also where it was sent without its body.
-    let packed = of(bye.cseq).or_else(|| of(bye.challenged?))?;
-    MessageBody::unpack(packed, dialog.party(sender))
+    of(bye.cseq).or_else(|| of(bye.challenged?))
 }
 
 /// A leg as another leg's record lists it.

@@ -13,7 +13,7 @@ use super::legs::{Key, Legs, keys};
 use super::losses::{Losses, Lost};
 use super::table::Table;
 use super::tell::revision_cause;
-use crate::charging::{Confirmation, ImServer, Options, Packer, Point, Servers, StopRecord};
+use crate::charging::{Confirmation, ImServer, Options, PackedRecord, Packer, Point, Servers};
 use crate::packet::Hop;
 use crate::sip::Message;
 use crate::time::Timestamp;
@@ -47,7 +47,7 @@ pub struct Sessions {
     pub(super) repacked: isize,
     pub(super) deadlines: Deadlines,
     pub(super) losses: Losses,
-    pub(super) records: VecDeque<Box<StopRecord>>,
+    pub(super) records: VecDeque<Box<PackedRecord>>,
     now: Timestamp,
 }
 
@@ -113,7 +113,7 @@ impl Sessions {
     }
 
     /// The next record that is ready to leave.
-    pub fn pop(&mut self) -> Option<Box<StopRecord>> {
+    pub fn pop(&mut self) -> Option<Box<PackedRecord>> {
         self.records.pop_front()
     }
 

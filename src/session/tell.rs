@@ -6,7 +6,7 @@ use super::legs::direction;
 use super::reasons::Reasons;
 use super::report::{compose, leg_of};
 use super::sessions::Sessions;
-use crate::charging::{Point, Revised, Role, ServiceKind, StopRecord, Trigger};
+use crate::charging::{PackedRecord, Point, Revised, Role, ServiceKind, Trigger};
 use crate::time::Timestamp;
 
 impl Sessions {
@@ -63,7 +63,7 @@ impl Sessions {
         }
         let mut record = self.record_of(dialog, ending, &conclusion, revised);
         record.withdrawn = withdrawn || other_service;
-        record.identity.fork_index = self.fork_index(place);
+        record.fork_index = self.fork_index(place);
         if let Some(leg) = partner.and_then(|partner| self.table.get(partner)) {
             record.legs.push(leg_of(leg, self.servers.name(leg.point)));
         }
@@ -92,7 +92,7 @@ impl Sessions {
     }
 
     /// The next record of a dialog.
-    fn record_of(&self, dialog: &Dialog, ending: &Ending, conclusion: &Conclusion, revised: Revised) -> StopRecord {
+    fn record_of(&self, dialog: &Dialog, ending: &Ending, conclusion: &Conclusion, revised: Revised) -> PackedRecord {
         let until = conclusion.stop.max(conclusion.detected.unwrap_or(conclusion.stop));
         let toll = self.losses.between(dialog.start(), until);
         let revision = ending.revision.saturating_add(1);
@@ -111,7 +111,7 @@ impl Sessions {
         }
         let mut record = self.record_of(dialog, ending, &conclusion, Revised::MoreComplete);
         record.withdrawn = true;
-        record.identity.fork_index = self.fork_index(place);
+        record.fork_index = self.fork_index(place);
         self.counts.revisions += 1;
         self.counts.withdrawn += 1;
         self.records.push_back(Box::new(record));

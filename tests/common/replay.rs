@@ -79,7 +79,7 @@ pub fn run(options: Options, inputs: impl IntoIterator<Item = TestInput>) -> Out
         }
         while let Some(output) = probe.poll() {
             if let Output::Record(record) = output {
-                outcome.keep(*record);
+                outcome.keep(record.unpack());
             }
         }
     }
@@ -128,7 +128,7 @@ fn feed(probe: &mut Probe, inputs: &[TestInput], outcome: &mut Outcome, kept: &m
         }
         while let Some(output) = probe.poll() {
             match output {
-                Output::Record(record) => outcome.keep(*record),
+                Output::Record(record) => outcome.keep(record.unpack()),
                 Output::Change(Change::Kept { id, image }) => drop(kept.insert(id, image.reveal().clone())),
                 Output::Change(Change::Gone { id }) => drop(kept.remove(&id)),
                 Output::Note(Note::NotRestored(reason)) => panic!("{reason}"),

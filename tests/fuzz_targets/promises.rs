@@ -24,7 +24,7 @@ impl Witness {
         self.probe.handle(input);
         while let Some(output) = self.probe.poll() {
             match output {
-                Output::Record(record) => self.record(*record),
+                Output::Record(record) => self.record(record.unpack()),
                 Output::Change(change) => panic!("{change:?} was not asked for"),
                 Output::Note(note) => _ = format!("{note:?}"),
             }

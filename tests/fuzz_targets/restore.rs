@@ -28,7 +28,7 @@ impl Life {
         self.probe.handle(input);
         while let Some(output) = self.probe.poll() {
             match output {
-                Output::Record(record) => self.records.push(*record),
+                Output::Record(record) => self.records.push(record.unpack()),
                 Output::Change(Change::Kept { id, image }) => drop(self.kept.insert(id, image.reveal().to_vec())),
                 Output::Change(Change::Gone { id }) => drop(self.kept.remove(&id)),
                 Output::Note(Note::NotRestored(_)) => self.refused += 1,

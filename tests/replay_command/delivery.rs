@@ -124,7 +124,7 @@ impl Read for QuietPipe {
 struct One(usize);
 
 impl Receiver for One {
-    fn record(&mut self, _: Box<StopRecord>) -> ControlFlow<()> {
+    fn record(&mut self, _: Box<PackedRecord>) -> ControlFlow<()> {
         self.0 += 1;
         ControlFlow::Break(())
     }

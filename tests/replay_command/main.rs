@@ -24,7 +24,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tolltap::capture::{PcapngInterface, PcapngWriter};
 use tolltap::ch1::{json, wire};
-use tolltap::charging::StopRecord;
+use tolltap::charging::{PackedRecord, StopRecord};
 use tolltap::packet::LinkType;
 
 use cli_support::{EnablerProcess, Run, file, free_address, lines_of_json, pcap, scratch, tolltap};

@@ -34,7 +34,7 @@ const USUAL: usize = 1280;
 
 /// A StopRecord as the Enabler receives it, in protobuf bytes.
 #[must_use]
-pub fn encode(record: &StopRecord) -> Vec<u8> {
+pub fn encode<T: AsRef<[u8]>>(record: &StopRecord<T>) -> Vec<u8> {
     let mut writer = Writer::with_capacity(USUAL);
     write_record(&mut writer, record);
     writer.into_bytes()
@@ -42,7 +42,7 @@ pub fn encode(record: &StopRecord) -> Vec<u8> {
 
 /// A record as it leaves the core for the outbox.
 #[must_use]
-pub fn seal(record: &StopRecord) -> SealedRecord {
+pub fn seal<T: AsRef<[u8]>>(record: &StopRecord<T>) -> SealedRecord {
     SealedRecord {
         record_id: record.record_id,
         revision: record.revision,
@@ -53,7 +53,7 @@ pub fn seal(record: &StopRecord) -> SealedRecord {
     }
 }
 
-fn write_record(w: &mut Writer, record: &StopRecord) {
+fn write_record<T: AsRef<[u8]>>(w: &mut Writer, record: &StopRecord<T>) {
     let StopRecord {
         record_id,
         revision,
@@ -87,13 +87,13 @@ fn write_record(w: &mut Writer, record: &StopRecord) {
     w.message(90, |w| write_evidence(w, evidence));
 }
 
-fn write_identity(w: &mut Writer, identity: &Identity) {
+fn write_identity<T: AsRef<[u8]>>(w: &mut Writer, identity: &Identity<T>) {
     let Identity { server_name, call_id, caller_tag, callee_tag, bye_from_tag, bye_to_tag, fork_index } = identity;
     // A name is the operator's, not the wire's: it holds no escapes.
     if !server_name.is_empty() {
         w.shown(5, server_name);
     }
-    w.text(6, call_id.reveal());
+    w.text(6, call_id.reveal().as_ref());
     w.optional(7, caller_tag);
     w.optional(8, callee_tag);
     w.optional(9, bye_from_tag);
@@ -114,7 +114,7 @@ fn write_times(w: &mut Writer, times: &Times) {
     }
 }
 
-fn write_end(w: &mut Writer, end: &End) {
+fn write_end<T: AsRef<[u8]>>(w: &mut Writer, end: &End<T>) {
     let End { trigger, cause_code, ended_by, terminated_by, reasons, bodies } = end;
     w.code(30, *trigger);
     w.code(31, *ended_by);
@@ -126,7 +126,7 @@ fn write_end(w: &mut Writer, end: &End) {
     }
 }
 
-fn write_body(w: &mut Writer, body: &MessageBody) {
+fn write_body<T: AsRef<[u8]>>(w: &mut Writer, body: &MessageBody<T>) {
     let MessageBody { content_type, length, disposition, originator } = body;
     w.optional(1, content_type);
     w.number(2, u64::from(*length));
@@ -134,7 +134,7 @@ fn write_body(w: &mut Writer, body: &MessageBody) {
     w.code(4, *originator);
 }
 
-fn write_parties(w: &mut Writer, parties: &Parties) {
+fn write_parties<T: AsRef<[u8]>>(w: &mut Writer, parties: &Parties<T>) {
     let Parties {
         from,
         to,
@@ -154,7 +154,7 @@ fn write_parties(w: &mut Writer, parties: &Parties) {
     write_addresses(w, 41, to);
     write_addresses(w, 42, calling);
     if let Some(called) = called {
-        w.message(43, |w| write_address(w, &PartyAddress::read_uri(called.reveal())));
+        w.message(43, |w| write_address(w, &PartyAddress::read_uri(called.reveal().as_ref())));
     }
     write_addresses(w, 44, called_asserted);
     write_addresses(w, 45, served_user);
@@ -172,9 +172,9 @@ fn write_parties(w: &mut Writer, parties: &Parties) {
     w.code(52, *role_of_node);
 }
 
-fn write_addresses<'a>(w: &mut Writer, field: u8, values: impl IntoIterator<Item = &'a Text>) {
+fn write_addresses<'a, T: AsRef<[u8]> + 'a>(w: &mut Writer, field: u8, values: impl IntoIterator<Item = &'a Text<T>>) {
     for value in values {
-        w.message(field, |w| write_address(w, &PartyAddress::read(value.reveal())));
+        w.message(field, |w| write_address(w, &PartyAddress::read(value.reveal().as_ref())));
     }
 }
 
@@ -187,7 +187,7 @@ fn write_address(w: &mut Writer, address: &PartyAddress<'_>) {
     w.optional_text(6, address.host.as_deref());
 }
 
-fn write_service(w: &mut Writer, service: &Service) {
+fn write_service<T: AsRef<[u8]>>(w: &mut Writer, service: &Service<T>) {
     let Service { kind, communication_service, feature_tags, media, priority, emergency } = service;
     w.code(60, *kind);
     w.optional(61, communication_service);
@@ -199,18 +199,18 @@ fn write_service(w: &mut Writer, service: &Service) {
     w.optional_number(65, emergency.then_some(1));
 }
 
-fn write_media(w: &mut Writer, media: &Media) {
+fn write_media<T: AsRef<[u8]>>(w: &mut Writer, media: &Media<T>) {
     let Media { kind, port, protocol, accept_types, path, file_selector, direction } = media;
-    w.text(1, kind.reveal());
+    w.text(1, kind.reveal().as_ref());
     w.number(2, u64::from(*port));
-    w.text(3, protocol.reveal());
+    w.text(3, protocol.reveal().as_ref());
     w.optional(4, accept_types);
     w.optional(5, path);
     w.optional(6, file_selector);
     w.code(7, *direction);
 }
 
-fn write_network(w: &mut Writer, network: &Network) {
+fn write_network<T: AsRef<[u8]>>(w: &mut Writer, network: &Network<T>) {
     let Network {
         caller_access,
         callee_access,
@@ -247,7 +247,7 @@ fn write_network(w: &mut Writer, network: &Network) {
     w.optional(79, route_transmitted);
 }
 
-fn write_correlation(w: &mut Writer, correlation: &Correlation) {
+fn write_correlation<T: AsRef<[u8]>>(w: &mut Writer, correlation: &Correlation<T>) {
     let Correlation {
         icid,
         icid_generated_at,
@@ -272,10 +272,10 @@ fn write_correlation(w: &mut Writer, correlation: &Correlation) {
     w.optional(10, fe_identifiers);
 }
 
-fn write_leg(w: &mut Writer, leg: &Leg) {
+fn write_leg<T: AsRef<[u8]>>(w: &mut Writer, leg: &Leg<T>) {
     let Leg { record_id, call_id, caller_tag, callee_tag } = leg;
     w.record_id(1, *record_id);
-    w.text(2, call_id.reveal());
+    w.text(2, call_id.reveal().as_ref());
     w.optional(3, caller_tag);
     w.optional(4, callee_tag);
 }

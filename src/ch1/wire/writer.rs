@@ -97,13 +97,13 @@ impl Writer {
         }
     }
 
-    pub(super) fn optional(&mut self, field: u8, text: &Option<Text>) {
-        self.optional_text(field, text.as_ref().map(|text| &**text.reveal()));
+    pub(super) fn optional<T: AsRef<[u8]>>(&mut self, field: u8, text: &Option<Text<T>>) {
+        self.optional_text(field, text.as_ref().map(|text| text.reveal().as_ref()));
     }
 
-    pub(super) fn texts(&mut self, field: u8, texts: &[Text]) {
+    pub(super) fn texts<T: AsRef<[u8]>>(&mut self, field: u8, texts: &[Text<T>]) {
         for text in texts {
-            self.some_text(field, text.reveal());
+            self.some_text(field, text.reveal().as_ref());
         }
     }
 
