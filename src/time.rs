@@ -62,7 +62,17 @@ impl fmt::Display for Timestamp {
         let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
         let second_of_day = seconds.rem_euclid(86_400);
         let (hour, minute, second) = (second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
+        // Digit by digit: a list of records has a time in each line, and seven numbers to format in each of them.
+        let mut text = *b"yyyy-mm-ddThh:mm:ss.nnnnnnnnnZ";
+        let numbers = [year, month, day, hour, minute, second, i64::from(nanos)];
+        for (number, digits) in numbers.into_iter().zip([0..4, 5..7, 8..10, 11..13, 14..16, 17..19, 20..29]) {
+            let mut rest = number;
+            for digit in text[digits].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        f.write_str(core::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

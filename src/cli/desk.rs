@@ -2,21 +2,26 @@
 
 use core::ops::ControlFlow;
 
+use super::format::Format;
 use super::listing::{Listing, ListingError};
 use crate::capture::Position;
 use crate::ch1::wire;
 use crate::charging::PackedRecord;
-use crate::outbox::{Gap, GapCause, Outbox, Refused, Report};
+use crate::outbox::{Gap, GapCause, Outbox, Refused, Report, SealedRecord};
 use crate::packet::InterfaceId;
 use crate::pipeline::Receiver;
 use crate::probe::{Loss, Note};
 use crate::session::Dropped;
 use crate::telemetry::{Progress, log};
 
-/// Takes records from the core: one copy goes to the outbox, one waits to be printed. What may have cost records goes to the
+/// Takes records from the core: one copy goes to the outbox, and what is to be printed of it
+/// waits. What may have cost records goes to the
 /// outbox too, as a gap.
 pub(super) struct Desk<'a> {
     outbox: &'a Outbox,
+    format: Format,
+    /// Room to write a record in, used again and again.
+    room: Vec<u8>,
     pub(super) listing: Listing,
     /// Why the records could not be kept.
     pub(super) fault: Option<ListingError>,
@@ -26,8 +31,17 @@ pub(super) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    pub(super) fn new(outbox: &'a Outbox) -> Self {
-        Self { outbox, listing: Listing::default(), fault: None, records: 0, gaps: 0, progress: Progress::new() }
+    pub(super) fn new(outbox: &'a Outbox, format: Format) -> Self {
+        Self {
+            outbox,
+            format,
+            room: Vec::new(),
+            listing: Listing::default(),
+            fault: None,
+            records: 0,
+            gaps: 0,
+            progress: Progress::new(),
+        }
     }
 
     /// Waits while the outbox is full: a replay can, and so never drops. It is closed only once the client gave up.
@@ -42,6 +56,10 @@ impl<'a> Desk<'a> {
         if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
+    fn keep(&mut self, record: &SealedRecord) -> Result<(), ListingError> {
+        self.listing.add(SealedRecord { body: self.format.keep(&record.body, &mut self.room)?, ..record.clone() })
+    }
+
     fn send_gap(&mut self, gap: Gap) -> ControlFlow<()> {
         self.gaps += 1;
         self.send(Report::Gap(gap))
@@ -50,9 +68,9 @@ impl<'a> Desk<'a> {
 
 impl Receiver for Desk<'_> {
     fn record(&mut self, record: Box<PackedRecord>) -> ControlFlow<()> {
-        let record = wire::seal(&record.read::<&[u8]>());
+        let record = wire::seal_in(&mut self.room, &record.read::<&[u8]>());
         self.records += 1;
-        if let Err(fault) = self.listing.add(&record) {
+        if let Err(fault) = self.keep(&record) {
             self.fault = Some(fault);
             return ControlFlow::Break(());
         }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use bytes::Bytes;
 use clap::ValueEnum;
 
 use crate::ch1::{Unreadable, WireRecord, json};
@@ -57,17 +58,55 @@ const TABLE_COLUMNS: [(&str, usize); 9] = [
     ("CAUSE", 5),
 ];
 
+impl Format {
+    /// The lines before those of the records.
+    fn header(self) -> Vec<u8> {
+        let mut line = Vec::new();
+        match self {
+            Self::Table => write_row(&mut line, &TABLE_COLUMNS.map(|(title, _)| Cow::Borrowed(title))),
+            Self::Csv => line.extend_from_slice(CSV_COLUMNS.as_bytes()),
+            Self::Json => return line,
+        }
+        line.push(b'\n');
+        line
+    }
+
+    /// Appends what is written of the record in these protobuf bytes.
+    fn write_record(self, line: &mut Vec<u8>, body: &[u8]) -> Result<(), Unreadable> {
+        match self {
+            Self::Table => write_table(line, &WireRecord::decode(body)?),
+            Self::Json => {
+                json::write_record(line, body)?;
+                line.push(b'\n');
+            }
+            Self::Csv => write_csv(line, &WireRecord::decode(body)?),
+        }
+        Ok(())
+    }
+
+    /// What to keep of a record of ours until it is its turn: its lines, where they are shorter than its bytes are. `line` is
+    /// room to write them in.
+    ///
+    /// # Errors
+    /// When the bytes are no record.
+    pub(super) fn keep(self, body: &Bytes, line: &mut Vec<u8>) -> Result<Bytes, Unreadable> {
+        line.clear();
+        match self {
+            Self::Json => return Ok(body.clone()),
+            Self::Table => write_table(line, &WireRecord::glance(body)?),
+            Self::Csv => write_csv(line, &WireRecord::glance(body)?),
+        }
+        Ok(Bytes::copy_from_slice(line))
+    }
+}
+
 impl<W: Write> RecordWriter<W> {
     /// Writes the header, where the format has one.
     ///
     /// # Errors
     /// When the output cannot be written.
     pub fn new(format: Format, mut out: W) -> io::Result<Self> {
-        match format {
-            Format::Table => write_row(&mut out, TABLE_COLUMNS.map(|(title, _)| Cow::Borrowed(title)))?,
-            Format::Csv => writeln!(out, "{CSV_COLUMNS}")?,
-            Format::Json => {}
-        }
+        out.write_all(&format.header())?;
         Ok(Self { out, format, line: Vec::new() })
     }
 
@@ -77,15 +116,19 @@ impl<W: Write> RecordWriter<W> {
     /// When they are no record, or the output cannot be written.
     pub fn write(&mut self, body: &[u8]) -> Result<(), WriteError> {
         self.line.clear();
-        match self.format {
-            Format::Table => return Ok(self.write_table(&WireRecord::decode(body)?)?),
-            Format::Json => {
-                json::write_record(&mut self.line, body)?;
-                self.line.push(b'\n');
-            }
-            Format::Csv => write_csv(&mut self.line, &WireRecord::decode(body)?),
-        }
+        self.format.write_record(&mut self.line, body)?;
         Ok(self.out.write_all(&self.line)?)
+    }
+
+    /// Writes a record of which this was [kept](Format::keep).
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub(super) fn write_kept(&mut self, kept: &[u8]) -> Result<(), WriteError> {
+        match self.format {
+            Format::Json => self.write(kept),
+            Format::Table | Format::Csv => Ok(self.out.write_all(kept)?),
+        }
     }
 
     /// Hands the output back, flushed.
@@ -96,28 +139,33 @@ impl<W: Write> RecordWriter<W> {
         self.out.flush()?;
         Ok(self.out)
     }
+}
 
-    fn write_table(&mut self, record: &WireRecord) -> io::Result<()> {
-        let row = [
-            record.stop_time().map_or(Cow::Borrowed("-"), |time| Cow::Owned(to_the_second(time))),
-            Cow::Owned(record.caller_name().unwrap_or_else(|| "-".to_owned())),
-            Cow::Owned(record.callee_name().unwrap_or_else(|| "-".to_owned())),
-            Cow::Borrowed(short(record.service())),
-            record.duration().map_or(Cow::Borrowed("-"), |(seconds, nanos)| Cow::Owned(clock(seconds, nanos))),
-            Cow::Borrowed(short(record.ended_by())),
-            Cow::Borrowed(short(record.terminated_by())),
-            Cow::Borrowed(short(record.trigger())),
-            Cow::Owned(record.cause_code().to_string()),
-        ];
-        write_row(&mut self.out, row)?;
-        let mut notes = record.doubts().join(", ");
-        if record.revision() > 1 {
-            notes = if notes.is_empty() { String::new() } else { format!(", {notes}") };
-            notes = format!("revision {}{notes}", record.revision());
-        }
-        // On a line of its own, and only where there is something to say: most records are without doubt.
-        if notes.is_empty() { Ok(()) } else { writeln!(self.out, "  `- {notes}") }
-    }
+fn write_table(line: &mut Vec<u8>, record: &WireRecord<'_>) {
+    let row = [
+        record.stop_time().map_or(Cow::Borrowed("-"), |time| Cow::Owned(to_the_second(time))),
+        record.caller_name().unwrap_or(Cow::Borrowed("-")),
+        record.callee_name().unwrap_or(Cow::Borrowed("-")),
+        Cow::Borrowed(short(record.service())),
+        record.duration().map_or(Cow::Borrowed("-"), |(seconds, nanos)| Cow::Owned(clock(seconds, nanos))),
+        Cow::Borrowed(short(record.ended_by())),
+        Cow::Borrowed(short(record.terminated_by())),
+        Cow::Borrowed(short(record.trigger())),
+        Cow::Owned(record.cause_code().to_string()),
+    ];
+    write_row(line, &row);
+    line.push(b'\n');
+    let notes = record.doubts().join(", ");
+    // On a line of its own, and only where there is something to say: most records are without doubt.
+    let notes = match (record.revision() > 1, notes.is_empty()) {
+        (false, true) => return,
+        (false, false) => notes,
+        (true, true) => format!("revision {}", record.revision()),
+        (true, false) => format!("revision {}, {notes}", record.revision()),
+    };
+    line.extend_from_slice(b"  `- ");
+    line.extend_from_slice(notes.as_bytes());
+    line.push(b'\n');
 }
 
 /// A reader that went away (`| head`) is no failure.
@@ -131,21 +179,29 @@ pub fn unless_broken_pipe(result: Result<(), WriteError>) -> Result<(), WriteErr
     }
 }
 
-fn write_row(out: &mut impl Write, cells: [Cow<'_, str>; TABLE_COLUMNS.len()]) -> io::Result<()> {
-    let mut line = String::with_capacity(104);
+/// One row, without its line end.
+fn write_row(line: &mut Vec<u8>, cells: &[Cow<'_, str>; TABLE_COLUMNS.len()]) {
     for (cell, (_, width)) in cells.iter().zip(TABLE_COLUMNS) {
-        let start = line.chars().count();
-        let long = cell.chars().count() > width;
-        let keep = if long { width - 1 } else { width };
-        // A control character in a header must not steer the terminal.
-        line.extend(cell.chars().take(keep).map(|c| if c.is_control() { '\u{fffd}' } else { c }));
-        if long {
-            line.push('…');
-        }
-        let written = line.chars().count() - start;
-        line.extend(core::iter::repeat_n(' ', width - written + 1));
+        let written = if cell.len() <= width && cell.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_control()) {
+            line.extend_from_slice(cell.as_bytes());
+            cell.len()
+        } else {
+            write_shortened(line, cell, width)
+        };
+        line.resize(line.len() + width - written + 1, b' ');
     }
-    writeln!(out, "{}", line.trim_end())
+    line.truncate(line.trim_ascii_end().len());
+}
+
+/// Any text, in so many columns; says how many it takes.
+fn write_shortened(line: &mut Vec<u8>, cell: &str, width: usize) -> usize {
+    let long = cell.chars().count() > width;
+    let keep = if long { width - 1 } else { width };
+    // A control character in a header must not steer the terminal.
+    let shown = cell.chars().take(keep).map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    let text: String = shown.chain(long.then_some('…')).collect();
+    line.extend_from_slice(text.as_bytes());
+    text.chars().count()
 }
 
 /// The words of a person for the names of the contract.
@@ -168,7 +224,9 @@ fn short(name: &'static str) -> &'static str {
 
 /// `2026-11-23 20:05:00`.
 fn to_the_second(time: Timestamp) -> String {
-    time.to_string().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
+    let mut text = time.to_string();
+    text.truncate(19);
+    text.replace('T', " ")
 }
 
 /// `59.999s`, `12m05.1s` or `3h00m05s`: nine columns are enough up to a hundred hours.
@@ -181,7 +239,7 @@ fn clock(seconds: i64, nanos: i32) -> String {
     }
 }
 
-fn write_csv(out: &mut Vec<u8>, record: &WireRecord) {
+fn write_csv(out: &mut Vec<u8>, record: &WireRecord<'_>) {
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let cells = [

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use rusqlite::{CachedStatement, Connection, params};
 
+use crate::ch1::Unreadable;
 use crate::charging::RecordId;
 use crate::outbox::SealedRecord;
 use crate::time::Timestamp;
@@ -15,11 +16,13 @@ const IN_MEMORY: usize = 64 << 20;
 /// Why the records could not be kept or given back.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ListingError {
+    #[error("cannot read back a record: {0}")]
+    Record(#[from] Unreadable),
     #[error("cannot sort the records on disk: {0}; make room in the folder for temporary files (TMPDIR)")]
     Disk(#[from] rusqlite::Error),
 }
 
-/// The last revision of each record, by stop time, then record id.
+/// The last revision of each record, by stop time, then record id. Their bodies are what was kept to be printed.
 ///
 /// Invariant: revision 1 is a session of its own, even where its id was seen before (rule 4), and a later revision takes
 /// the place of the one before it. Two sessions of one id may be revised in turn: what a revision replaces is the session
@@ -52,16 +55,16 @@ impl Listing {
         Self { records: Vec::new(), latest: HashMap::default(), bytes: 0, limit, disk: None }
     }
 
-    pub(super) fn add(&mut self, record: &SealedRecord) -> Result<(), ListingError> {
+    pub(super) fn add(&mut self, record: SealedRecord) -> Result<(), ListingError> {
         if let Some(disk) = &self.disk {
-            return disk.add(record);
+            return disk.add(&record);
         }
         self.bytes += size_of::<Listed>() + record.body.len();
-        match self.revised(record).and_then(|place| self.records.get_mut(place)) {
-            Some(listed) => listed.record = record.clone(),
+        match self.revised(&record).and_then(|place| self.records.get_mut(place)) {
+            Some(listed) => listed.record = record,
             None => {
                 let earlier = self.latest.insert(record.record_id, self.records.len());
-                self.records.push(Listed { record: record.clone(), earlier });
+                self.records.push(Listed { record, earlier });
             }
         }
         if self.bytes > self.limit {
@@ -91,7 +94,7 @@ impl Listing {
         nearest.map(|(place, _)| place)
     }
 
-    /// Hands the bytes of every record to `print`, in order. `print` says whether it wants more.
+    /// Hands what was kept of every record to `print`, in order. `print` says whether it wants more.
     pub(super) fn each<E: From<ListingError>>(
         mut self,
         mut print: impl FnMut(&[u8]) -> Result<(), E>,
@@ -176,7 +179,7 @@ mod tests {
 
     fn listed(limit: usize, records: &[SealedRecord]) -> (Vec<Vec<u8>>, bool) {
         let mut listing = Listing::with_limit(limit);
-        records.iter().for_each(|record| listing.add(record).unwrap());
+        records.iter().for_each(|record| listing.add(record.clone()).unwrap());
         let on_disk = listing.disk.is_some();
         let mut out = Vec::new();
         let print = |body: &[u8]| {

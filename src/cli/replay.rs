@@ -133,7 +133,7 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
     let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;
 
     let mut probe = Probe::new(charging);
-    let mut desk = Desk::new(&outbox);
+    let mut desk = Desk::new(&outbox, args.format);
     // A receiver that breaks off has said why, or the client will.
     let _ = pipeline::replay(&mut files, &mut probe, &mut desk).map_err(ReplayError::Thread)?;
     let Desk { listing, fault, gaps, mut progress, .. } = desk;
@@ -198,7 +198,7 @@ fn print(listing: Listing, format: Format, out: impl Write) -> Result<(), Replay
     let write = || {
         let mut writer =
             RecordWriter::new(format, BufWriter::with_capacity(1 << 16, out)).map_err(WriteError::Output)?;
-        listing.each(|body| writer.write(body).map_err(ReplayError::Write))?;
+        listing.each(|kept| writer.write_kept(kept).map_err(ReplayError::Write))?;
         writer.finish().map_err(WriteError::Output)?;
         Ok(())
     };

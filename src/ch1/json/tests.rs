@@ -165,7 +165,8 @@ proptest! {
         prop_assert!(!line.contains('\n'));
         let value: Value = serde_json::from_str(&line).unwrap();
         Contract::read().check(".tolltap.ch1.v1.StopRecord", &value, false);
-        let decoded = WireRecord::decode(&wire::encode(&record)).unwrap();
+        let body = wire::encode(&record);
+        let decoded = WireRecord::decode(&body).unwrap();
         prop_assert_eq!(value["callId"].as_str().unwrap(), decoded.call_id());
     }
 }

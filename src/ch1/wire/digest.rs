@@ -106,7 +106,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+pub(in crate::ch1) fn text(bytes: &[u8]) -> Result<&str, Malformed> {
     core::str::from_utf8(bytes).map_err(|_| Malformed)
 }
 

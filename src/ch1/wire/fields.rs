@@ -32,11 +32,22 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn varint(&mut self) -> Option<u64> {
-        // Nearly every key, length and number takes one byte.
-        if let [byte @ 0..0x80, rest @ ..] = self.0 {
-            self.0 = rest;
-            return Some(u64::from(*byte));
+        // Nearly every key, length and number takes one byte or two.
+        match self.0 {
+            [byte @ 0..0x80, rest @ ..] => {
+                self.0 = rest;
+                return Some(u64::from(*byte));
+            }
+            [low, high @ 0..0x80, rest @ ..] => {
+                self.0 = rest;
+                return Some(u64::from(*low & 0x7f) | u64::from(*high) << 7);
+            }
+            _ => {}
         }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let (byte, rest) = self.0.split_first()?;

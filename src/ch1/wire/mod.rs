@@ -21,6 +21,7 @@ use crate::charging::{
 use crate::outbox::{Gap, SealedRecord};
 use crate::time::Timestamp;
 
+pub(super) use digest::text;
 pub use digest::{Digest, digest, name};
 pub use enums::{party_code, role_code, trigger_code};
 pub(super) use read::shown_time as time;
@@ -29,31 +30,36 @@ pub use read::{Invalid, Key, key, read_gap, read_record};
 use enums::code;
 use writer::Writer;
 
-/// Bytes that a record takes on the wire, more often than not.
-const USUAL: usize = 1280;
-
 /// A StopRecord as the Enabler receives it, in protobuf bytes.
 #[must_use]
 pub fn encode<T: AsRef<[u8]>>(record: &StopRecord<T>) -> Vec<u8> {
-    let mut writer = Writer::with_capacity(USUAL);
-    write_record(&mut writer, record);
-    writer.into_bytes()
+    let mut bytes = Vec::new();
+    write_record(&mut Writer::new(&mut bytes), record);
+    bytes
 }
 
 /// A record as it leaves the core for the outbox.
 #[must_use]
 pub fn seal<T: AsRef<[u8]>>(record: &StopRecord<T>) -> SealedRecord {
+    seal_in(&mut Vec::new(), record)
+}
+
+/// The same, written in `room`, which is worth keeping for the next.
+#[must_use]
+pub fn seal_in<T: AsRef<[u8]>>(room: &mut Vec<u8>, record: &StopRecord<T>) -> SealedRecord {
+    room.clear();
+    write_record(&mut Writer::new(room), record);
     SealedRecord {
         record_id: record.record_id,
         revision: record.revision,
         answer: record.times.answer,
         stop: record.times.stop,
         // Kept for long, and so without the room that it was written into.
-        body: Bytes::copy_from_slice(&encode(record)),
+        body: Bytes::copy_from_slice(room),
     }
 }
 
-fn write_record<T: AsRef<[u8]>>(w: &mut Writer, record: &StopRecord<T>) {
+fn write_record<T: AsRef<[u8]>>(w: &mut Writer<'_>, record: &StopRecord<T>) {
     let StopRecord {
         record_id,
         revision,
@@ -87,7 +93,7 @@ fn write_record<T: AsRef<[u8]>>(w: &mut Writer, record: &StopRecord<T>) {
     w.message(90, |w| write_evidence(w, evidence));
 }
 
-fn write_identity<T: AsRef<[u8]>>(w: &mut Writer, identity: &Identity<T>) {
+fn write_identity<T: AsRef<[u8]>>(w: &mut Writer<'_>, identity: &Identity<T>) {
     let Identity { server_name, call_id, caller_tag, callee_tag, bye_from_tag, bye_to_tag, fork_index } = identity;
     // A name is the operator's, not the wire's: it holds no escapes.
     if !server_name.is_empty() {
@@ -101,7 +107,7 @@ fn write_identity<T: AsRef<[u8]>>(w: &mut Writer, identity: &Identity<T>) {
     w.number(11, u64::from(*fork_index));
 }
 
-fn write_times(w: &mut Writer, times: &Times) {
+fn write_times(w: &mut Writer<'_>, times: &Times) {
     let Times { invite, answer, ack, stop, detected, duration } = times;
     w.time(20, *invite);
     w.time(21, *answer);
@@ -114,7 +120,7 @@ fn write_times(w: &mut Writer, times: &Times) {
     }
 }
 
-fn write_end<T: AsRef<[u8]>>(w: &mut Writer, end: &End<T>) {
+fn write_end<T: AsRef<[u8]>>(w: &mut Writer<'_>, end: &End<T>) {
     let End { trigger, cause_code, ended_by, terminated_by, reasons, bodies } = end;
     w.code(30, *trigger);
     w.code(31, *ended_by);
@@ -126,7 +132,7 @@ fn write_end<T: AsRef<[u8]>>(w: &mut Writer, end: &End<T>) {
     }
 }
 
-fn write_body<T: AsRef<[u8]>>(w: &mut Writer, body: &MessageBody<T>) {
+fn write_body<T: AsRef<[u8]>>(w: &mut Writer<'_>, body: &MessageBody<T>) {
     let MessageBody { content_type, length, disposition, originator } = body;
     w.optional(1, content_type);
     w.number(2, u64::from(*length));
@@ -134,7 +140,7 @@ fn write_body<T: AsRef<[u8]>>(w: &mut Writer, body: &MessageBody<T>) {
     w.code(4, *originator);
 }
 
-fn write_parties<T: AsRef<[u8]>>(w: &mut Writer, parties: &Parties<T>) {
+fn write_parties<T: AsRef<[u8]>>(w: &mut Writer<'_>, parties: &Parties<T>) {
     let Parties {
         from,
         to,
@@ -172,13 +178,17 @@ fn write_parties<T: AsRef<[u8]>>(w: &mut Writer, parties: &Parties<T>) {
     w.code(52, *role_of_node);
 }
 
-fn write_addresses<'a, T: AsRef<[u8]> + 'a>(w: &mut Writer, field: u8, values: impl IntoIterator<Item = &'a Text<T>>) {
+fn write_addresses<'a, T: AsRef<[u8]> + 'a>(
+    w: &mut Writer<'_>,
+    field: u8,
+    values: impl IntoIterator<Item = &'a Text<T>>,
+) {
     for value in values {
         w.message(field, |w| write_address(w, &PartyAddress::read(value.reveal().as_ref())));
     }
 }
 
-fn write_address(w: &mut Writer, address: &PartyAddress<'_>) {
+fn write_address(w: &mut Writer<'_>, address: &PartyAddress<'_>) {
     w.text(1, address.raw);
     w.optional_text(2, address.uri);
     w.optional_text(3, address.display_name.as_deref());
@@ -187,7 +197,7 @@ fn write_address(w: &mut Writer, address: &PartyAddress<'_>) {
     w.optional_text(6, address.host.as_deref());
 }
 
-fn write_service<T: AsRef<[u8]>>(w: &mut Writer, service: &Service<T>) {
+fn write_service<T: AsRef<[u8]>>(w: &mut Writer<'_>, service: &Service<T>) {
     let Service { kind, communication_service, feature_tags, media, priority, emergency } = service;
     w.code(60, *kind);
     w.optional(61, communication_service);
@@ -199,7 +209,7 @@ fn write_service<T: AsRef<[u8]>>(w: &mut Writer, service: &Service<T>) {
     w.optional_number(65, emergency.then_some(1));
 }
 
-fn write_media<T: AsRef<[u8]>>(w: &mut Writer, media: &Media<T>) {
+fn write_media<T: AsRef<[u8]>>(w: &mut Writer<'_>, media: &Media<T>) {
     let Media { kind, port, protocol, accept_types, path, file_selector, direction } = media;
     w.text(1, kind.reveal().as_ref());
     w.number(2, u64::from(*port));
@@ -210,7 +220,7 @@ fn write_media<T: AsRef<[u8]>>(w: &mut Writer, media: &Media<T>) {
     w.code(7, *direction);
 }
 
-fn write_network<T: AsRef<[u8]>>(w: &mut Writer, network: &Network<T>) {
+fn write_network<T: AsRef<[u8]>>(w: &mut Writer<'_>, network: &Network<T>) {
     let Network {
         caller_access,
         callee_access,
@@ -247,7 +257,7 @@ fn write_network<T: AsRef<[u8]>>(w: &mut Writer, network: &Network<T>) {
     w.optional(79, route_transmitted);
 }
 
-fn write_correlation<T: AsRef<[u8]>>(w: &mut Writer, correlation: &Correlation<T>) {
+fn write_correlation<T: AsRef<[u8]>>(w: &mut Writer<'_>, correlation: &Correlation<T>) {
     let Correlation {
         icid,
         icid_generated_at,
@@ -272,7 +282,7 @@ fn write_correlation<T: AsRef<[u8]>>(w: &mut Writer, correlation: &Correlation<T
     w.optional(10, fe_identifiers);
 }
 
-fn write_leg<T: AsRef<[u8]>>(w: &mut Writer, leg: &Leg<T>) {
+fn write_leg<T: AsRef<[u8]>>(w: &mut Writer<'_>, leg: &Leg<T>) {
     let Leg { record_id, call_id, caller_tag, callee_tag } = leg;
     w.record_id(1, *record_id);
     w.text(2, call_id.reveal().as_ref());
@@ -280,7 +290,7 @@ fn write_leg<T: AsRef<[u8]>>(w: &mut Writer, leg: &Leg<T>) {
     w.optional(4, callee_tag);
 }
 
-fn write_evidence(w: &mut Writer, evidence: &Evidence) {
+fn write_evidence(w: &mut Writer<'_>, evidence: &Evidence) {
     let Evidence {
         invite,
         answer,

@@ -18,18 +18,13 @@ const LENGTH_DELIMITED: u8 = 2;
 ///
 /// `number`, `code`, `flag`, `text` and `signed` are fields without presence: what is zero or empty takes no bytes. The
 /// others are written where they are there.
-#[derive(Default)]
-pub(super) struct Writer {
-    bytes: Vec<u8>,
+pub(super) struct Writer<'a> {
+    bytes: &'a mut Vec<u8>,
 }
 
-impl Writer {
-    pub(super) fn with_capacity(capacity: usize) -> Self {
-        Self { bytes: Vec::with_capacity(capacity) }
-    }
-
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+impl<'a> Writer<'a> {
+    pub(super) fn new(bytes: &'a mut Vec<u8>) -> Self {
+        Self { bytes }
     }
 
     fn varint(&mut self, mut value: u64) {
@@ -156,7 +151,7 @@ impl Writer {
     }
 }
 
-impl fmt::Write for Writer {
+impl fmt::Write for Writer<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.bytes.extend_from_slice(text.as_bytes());
         Ok(())
