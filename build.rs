@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build_client(true)
         .build_server(cfg!(feature = "enabler"))
         .bytes(".tolltap.ch1.v1.ReportRequest")
+        .codec_path("crate::ch1::codec::InPieces")
         .compile_fds(contract)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! CH-1: the contract with the Charging Enabler, and the client that speaks it.
 
 mod client;
+pub(crate) mod codec;
 mod contract;
 mod delivery;
 pub mod escape;

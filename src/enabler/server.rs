@@ -21,6 +21,8 @@ use crate::ch1::v1::charging_enabler_service_server::ChargingEnablerServiceServe
 const LARGEST_REPORT: usize = 1024 * 1024;
 /// Bytes a probe may send ahead of our reading.
 const STREAM_WINDOW: u32 = 1024 * 1024;
+/// Largest piece in which a probe may send them: each is a write there and a read here.
+const FRAME: u32 = 64 * 1024;
 const STREAMS_PER_CONNECTION: u32 = 16;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -175,6 +177,7 @@ async fn serve(
     let serving = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(STREAM_WINDOW)
+        .max_frame_size(FRAME)
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         // A probe that vanished without a FIN would hold its stream for ever.
         .http2_keepalive_interval(Some(KEEPALIVE))

@@ -30,7 +30,7 @@ impl<'a> Fields<'a> {
         self.0
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Option<u64> {
         // Nearly every key, length and number takes one byte or two.
         match self.0 {
@@ -47,6 +47,7 @@ impl<'a> Fields<'a> {
         self.long_varint()
     }
 
+    #[cold]
     fn long_varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
@@ -70,6 +71,7 @@ impl<'a> Fields<'a> {
         Some(bytes)
     }
 
+    #[inline]
     fn field(&mut self) -> Option<(u32, Value<'a>)> {
         let key = u32::try_from(self.varint()?).ok()?;
         let value = match key & 7 {
