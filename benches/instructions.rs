@@ -16,6 +16,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use tolltap::ch1::{json, wire};
+use tolltap::charging::PackedRecord;
 use tolltap::packet::{Endpoint, Frame, Hop, InterfaceId, LinkType, PeelLimits, Peeler};
 use tolltap::probe::{Input, Options, Output, Probe};
 use tolltap::session::Sessions;
@@ -227,7 +228,7 @@ fn sessions(count: usize, profile: Profile, steps: &[Step]) -> std::time::Durati
     })
 }
 
-fn records() -> Vec<tolltap::charging::StopRecord> {
+fn records() -> Vec<PackedRecord> {
     let traffic = Traffic { sessions: SET_UP as u64, noise: 0, ..Traffic::TRUNK };
     let mut probe = Probe::new(Options::default());
     let mut records = Vec::new();
@@ -238,7 +239,7 @@ fn records() -> Vec<tolltap::charging::StopRecord> {
         probe.handle(Input::Frame(Frame { time, link, bytes, wire_len: bytes.len() as u32, interface, number }));
         while let Some(output) = probe.poll() {
             if let Output::Record(record) = output {
-                records.push(record.unpack());
+                records.push(*record);
             }
         }
     });
@@ -248,15 +249,16 @@ fn records() -> Vec<tolltap::charging::StopRecord> {
 
 fn to_protobuf(count: usize) -> std::time::Duration {
     let records = records();
+    let mut room = Vec::new();
     timed(|| {
         for record in records.iter().take(count) {
-            black_box(wire::encode(black_box(record)));
+            black_box(wire::seal_in(&mut room, &black_box(record).read::<&[u8]>()));
         }
     })
 }
 
 fn to_json(count: usize) -> std::time::Duration {
-    let records: Vec<_> = records().iter().map(wire::encode).collect();
+    let records: Vec<_> = records().iter().map(|record| wire::encode(&record.unpack())).collect();
     let mut line = Vec::with_capacity(16 * 1024);
     timed(|| {
         for record in records.iter().take(count) {
