@@ -52,8 +52,9 @@ impl<'a> FactValue<'a> {
     }
 
     fn is_same(&self, other: &FactValue<'_>) -> bool {
-        self.head.len() + self.tail.len() == other.head.len() + other.tail.len()
-            && self.head.iter().chain(self.tail).eq(other.head.iter().chain(other.tail))
+        let (short, long) = if self.head.len() <= other.head.len() { (self, other) } else { (other, self) };
+        let between = long.head.strip_prefix(short.head);
+        between.and_then(|between| short.tail.strip_prefix(between)).is_some_and(|rest| rest == long.tail)
     }
 
     /// The part of `len` bytes from `start` on.
@@ -78,10 +79,14 @@ pub enum Part {
 
 /// A packed, immutable list of facts.
 ///
-/// Invariant: the bytes are a sequence of whole fields, made by [`Packer`] alone. A field begins with its kind and, in the
-/// two highest bits, its [form](Form); numbers of words are those of the packer that made it.
+/// Invariant: made by [`Packer`] alone. A head says which kinds there are, so that what is absent is not looked for, and where
+/// the answer begins. Then follows a sequence of whole fields: the key and the hops of the INVITE, and then all else. A field
+/// begins with its kind and, in the two highest bits, its [form](Form); numbers of words are those of the packer that made it.
 #[derive(Clone, Default)]
 pub struct Block(Box<[u8]>);
+
+/// Bytes of the head: a bit for each kind, and where [`Fact::Answered`] stands among the fields, or would.
+const HEAD: usize = size_of::<u64>() + size_of::<u32>();
 
 impl Block {
     /// The first value of a kind that is always kept as it is.
@@ -92,7 +97,10 @@ impl Block {
     /// Every value of a kind that is always kept as it is, in the order in which they were packed.
     pub fn all_own(&self, fact: Fact) -> impl Iterator<Item = &[u8]> {
         debug_assert!(fact.sharing() == Sharing::Nothing, "{fact:?}");
-        self.fields().filter_map(move |field| match field.form {
+        let fields = if self.has(fact) { self.fields() } else { Fields(&[]) };
+        // What stands before all else is not looked for behind that.
+        let fields = fields.take_while(move |field| fact > Fact::InviteHop || field.fact <= Fact::InviteHop);
+        fields.filter_map(move |field| match field.form {
             Form::Own(value) if field.fact == fact => Some(value),
             _ => None,
         })
@@ -101,53 +109,90 @@ impl Block {
     /// Whether it has this kind.
     #[must_use]
     pub fn has(&self, fact: Fact) -> bool {
-        self.fields().any(|field| field.fact == fact)
+        self.kinds() & bit(fact) != 0
     }
 
     /// The first value of this kind; `packer` is the one that packed it.
     #[must_use]
     pub fn first<'a>(&'a self, fact: Fact, packer: &'a Packer) -> Option<FactValue<'a>> {
-        first(&self.0, fact, &packer.words)
+        if self.has(fact) { first(self.bytes(), fact, &packer.words) } else { None }
     }
 
     /// Every value; `packer` is the one that packed it.
     pub fn values<'a>(&'a self, packer: &'a Packer) -> impl Iterator<Item = (Fact, FactValue<'a>)> {
-        self.fields().map(|field| (field.fact, value(&self.0, field.form, &packer.words)))
+        self.fields().map(|field| (field.fact, value(self.bytes(), field.form, &packer.words)))
     }
 
     /// Call-ID, first tag and, of a dialog, second tag, which stand before all else.
     #[must_use]
     pub fn key(&self) -> (&[u8], &[u8], Option<&[u8]>) {
-        let mut fields = self.fields();
-        let mut next = |fact| match fields.next() {
-            Some(Field { fact: found, form: Form::Own(value), .. }) if found == fact => Some(value),
-            _ => None,
-        };
-        (next(Fact::CallId).unwrap_or_default(), next(Fact::FirstTag).unwrap_or_default(), next(Fact::SecondTag))
+        let mut rest = self.bytes();
+        let call_id = take_own(&mut rest, Fact::CallId).unwrap_or_default();
+        let first = take_own(&mut rest, Fact::FirstTag).unwrap_or_default();
+        (call_id, first, take_own(&mut rest, Fact::SecondTag))
     }
 
-    /// Bytes it takes, without the allocator's share.
+    /// The Call-ID.
+    #[must_use]
+    pub fn call_id(&self) -> &[u8] {
+        take_own(&mut self.bytes(), Fact::CallId).unwrap_or_default()
+    }
+
+    /// Bytes of its facts.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.0.len()
+        self.bytes().len()
+    }
+
+    /// The kinds that it has, one bit each.
+    fn kinds(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |kinds| u64::from_le_bytes(*kinds))
+    }
+
+    /// The fields.
+    fn bytes(&self) -> &[u8] {
+        self.0.get(HEAD..).unwrap_or_default()
     }
 
     fn fields(&self) -> Fields<'_> {
-        Fields(&self.0)
+        Fields(self.bytes())
     }
 
     /// The fields of a part; [`Fact::Answered`], which stands between the two, is in neither.
     fn part(&self, part: Part) -> Fields<'_> {
-        let mut rest = self.fields();
-        let mut invite = 0;
-        while let Some(field) = rest.next().filter(|field| field.fact != Fact::Answered) {
-            invite += field.bytes.len();
-        }
+        let answer = self.0.get(size_of::<u64>()..).and_then(<[u8]>::first_chunk);
+        let answer = answer.map_or(0, |answer| u32::from_le_bytes(*answer) as usize);
+        let Some((invite, answer)) = self.bytes().split_at_checked(answer) else { return Fields(&[]) };
         match part {
-            Part::Invite => Fields(self.0.get(..invite).unwrap_or_default()),
-            Part::Answer => rest,
+            Part::Invite => Fields(invite),
+            Part::Answer => {
+                let mut rest = Fields(answer);
+                rest.next();
+                rest
+            }
         }
     }
+}
+
+/// The bit of a kind.
+const fn bit(fact: Fact) -> u64 {
+    1 << fact as u8
+}
+
+/// Takes a field off the front, if it is of this kind, and is kept as it is.
+fn take_own<'a>(rest: &mut &'a [u8], fact: Fact) -> Option<&'a [u8]> {
+    let [kind, short, after @ ..] = *rest else { return None };
+    if *kind != fact as u8 | OWN {
+        return None;
+    }
+    let (value, after) = if *short < LONG {
+        after.split_at_checked(usize::from(*short))?
+    } else {
+        let (len, after) = after.split_first_chunk::<2>()?;
+        after.split_at_checked(usize::from(u16::from_le_bytes(*len)))?
+    };
+    *rest = after;
+    Some(value)
 }
 
 /// How a field keeps its value.
@@ -241,6 +286,8 @@ pub struct Packer {
     bytes: Vec<u8>,
     /// The kinds gathered so far, one bit each.
     kinds: u64,
+    /// Where [`Fact::Answered`] stands, if it was gathered.
+    answer: usize,
     words: Words,
     /// Room for [`Packer::push_written`].
     written: Vec<u8>,
@@ -258,7 +305,7 @@ impl Packer {
     pub fn push(&mut self, fact: Fact, value: &[u8]) -> &mut Self {
         let bound = if fact <= Fact::SecondTag { MAX_KEY } else { MAX_VALUE };
         let value = &value[..value.len().min(bound)];
-        self.kinds |= 1 << fact as u8;
+        self.note(fact);
         let shortened = match fact.sharing() {
             Sharing::Nothing => false,
             Sharing::Whole => self.push_word(fact, value, 0),
@@ -269,6 +316,14 @@ impl Packer {
             self.push_own(fact, value);
         }
         self
+    }
+
+    /// Notes that a field of this kind is about to be added.
+    fn note(&mut self, fact: Fact) {
+        if fact == Fact::Answered && !self.has(fact) {
+            self.answer = self.bytes.len();
+        }
+        self.kinds |= bit(fact);
     }
 
     fn push_own(&mut self, fact: Fact, value: &[u8]) {
@@ -342,11 +397,39 @@ impl Packer {
     pub fn copy(&mut self, block: &Block, mut keep: impl FnMut(Fact) -> bool) -> &mut Self {
         for field in block.fields() {
             if keep(field.fact) {
-                self.kinds |= 1 << field.fact as u8;
+                self.note(field.fact);
                 self.bytes.extend_from_slice(field.bytes);
             }
         }
         self
+    }
+
+    /// Adds the fields at the front of a block: the key up to this kind, which may be the hops of the INVITE behind it.
+    pub fn copy_front(&mut self, block: &Block, last: Fact) -> &mut Self {
+        for field in block.fields().take_while(|field| field.fact <= last) {
+            self.note(field.fact);
+            self.bytes.extend_from_slice(field.bytes);
+        }
+        self
+    }
+
+    /// Adds what the INVITE told, as it is, from behind those fields at the front.
+    pub fn copy_behind(&mut self, block: &Block, last: Fact) -> &mut Self {
+        let part = block.part(Part::Invite);
+        let front: usize = Fields(part.0).take_while(|field| field.fact <= last).map(|field| field.bytes.len()).sum();
+        let bytes = part.0.get(front..).unwrap_or_default();
+        self.kinds |= if block.has(Fact::Answered) {
+            Fields(bytes).fold(0, |kinds, field| kinds | bit(field.fact))
+        } else {
+            block.kinds() & (u64::MAX << (last as u8 + 1))
+        };
+        self.bytes.extend_from_slice(bytes);
+        self
+    }
+
+    /// Adds all that the INVITE told, and the key, as they are.
+    pub fn copy_invite(&mut self, block: &Block) -> &mut Self {
+        self.copy_front(block, Fact::SecondTag).copy_behind(block, Fact::SecondTag)
     }
 
     /// Adds the fields of a part of a block for which `keep` says yes, with From and To as in [`Packer::copy`].
@@ -366,7 +449,7 @@ impl Packer {
             let own = if let Form::Own(value) = field.form { value } else { &[] };
             let Some(fact) = kind(field.fact, own) else { continue };
             let at = self.bytes.len();
-            self.kinds |= 1 << fact as u8;
+            self.note(fact);
             self.bytes.extend_from_slice(field.bytes);
             if fact != field.fact
                 && let Some(kind) = self.bytes.get_mut(at)
@@ -391,8 +474,8 @@ impl Packer {
         let had = self.kinds;
         for field in block.part(part) {
             let fact = field.fact;
-            let value = value(&block.0, field.form, &self.words);
-            let is_new = if fact.is_list() { self.lacks(fact, &value) } else { had & 1 << fact as u8 == 0 };
+            let value = value(block.bytes(), field.form, &self.words);
+            let is_new = if fact.is_list() { self.lacks(fact, &value) } else { had & bit(fact) == 0 };
             if !is_new || !keep(fact) {
                 continue;
             }
@@ -400,7 +483,7 @@ impl Packer {
                 let text = value.to_box();
                 self.push(fact, &text);
             } else {
-                self.kinds |= 1 << fact as u8;
+                self.note(fact);
                 self.bytes.extend_from_slice(field.bytes);
             }
         }
@@ -430,7 +513,7 @@ impl Packer {
 
     /// Whether a field of this kind was gathered.
     pub fn has(&self, fact: Fact) -> bool {
-        self.kinds & (1 << fact as u8) != 0
+        self.kinds & bit(fact) != 0
     }
 
     /// Whether this very field was gathered.
@@ -440,7 +523,7 @@ impl Packer {
 
     /// Whether what was gathered is what the block has.
     pub fn is(&self, block: &Block) -> bool {
-        *self.bytes == *block.0
+        *self.bytes == *block.bytes()
     }
 
     /// Packs into a block that is there, and says by how many bytes it grew.
@@ -452,7 +535,12 @@ impl Packer {
 
     /// The block.
     pub fn pack(&self) -> Block {
-        Block(self.bytes.as_slice().into())
+        let answer = if self.has(Fact::Answered) { self.answer } else { self.bytes.len() };
+        let mut block = Vec::with_capacity(HEAD + self.bytes.len());
+        block.extend_from_slice(&self.kinds.to_le_bytes());
+        block.extend_from_slice(&(answer as u32).to_le_bytes());
+        block.extend_from_slice(&self.bytes);
+        Block(block.into_boxed_slice())
     }
 
     /// The facts of a block as a probe can read them that does not know the words: a kind, a length in two bytes and the
@@ -467,7 +555,7 @@ impl Packer {
         let mut bytes = Vec::with_capacity(2 * block.size());
         for field in block.fields() {
             if keep(field.fact) {
-                let value = value(&block.0, field.form, &self.words);
+                let value = value(block.bytes(), field.form, &self.words);
                 let [low, high] = ((value.head.len() + value.tail.len()) as u16).to_le_bytes();
                 bytes.extend_from_slice(&[field.fact as u8, low, high]);
                 bytes.extend_from_slice(value.head);
@@ -589,7 +677,7 @@ mod tests {
     fn cuts_what_is_too_long() {
         let long = vec![b'x'; 100_000];
         let mut packer = Packer::default();
-        let block = packer.push(Fact::From, &long).push(Fact::CallId, &long).pack();
+        let block = packer.push(Fact::CallId, &long).push(Fact::From, &long).pack();
         assert_eq!(block.first(Fact::From, &packer).unwrap().bytes().len(), MAX_VALUE);
         assert_eq!(block.own(Fact::CallId).unwrap().len(), MAX_KEY);
     }

@@ -39,13 +39,12 @@ pub(crate) fn has_early(block: &Block, callee: &[u8]) -> bool {
     block.all_own(Fact::EarlyTag).any(|value| is_of(value, callee))
 }
 
-/// Adds what the INVITE told for the branch of a callee, whose early media become its own; `keep` is asked about the rest.
-pub(crate) fn copy_for_branch(
-    packer: &mut Packer,
-    block: &Block,
-    callee: &[u8],
-    keep: impl Fn(Fact) -> bool,
-) -> Gathered {
+/// Adds what the INVITE told for the branch of a callee, behind its key; early media of that callee become its own.
+pub(crate) fn copy_for_branch(packer: &mut Packer, block: &Block, callee: &[u8]) -> Gathered {
+    if !block.has(Fact::EarlyTag) {
+        packer.copy_behind(block, Fact::SecondTag);
+        return Gathered::default();
+    }
     let mut gathered = Gathered::default();
     let mut own = false;
     packer.copy_as(block, Part::Invite, |fact, value| {
@@ -54,7 +53,7 @@ pub(crate) fn copy_for_branch(
             gathered.sdp |= own;
             gathered.messaging |= own && had_messaging(value);
         }
-        (keep(fact) && !(own && fact.is_early())).then_some(fact)
+        (fact > Fact::SecondTag && !(own && fact.is_early())).then_some(fact)
     });
     if gathered.sdp {
         packer.push(Fact::Answered, b"");
@@ -106,7 +105,7 @@ mod tests {
         let block = noted(&mut packer, block, &[(b"b1", MSRP), (b"b2", MSRP), (b"b3", AUDIO), (b"b2", AUDIO)]);
         for (callee, media, messaging) in [(b"b1", 1, true), (b"b2", 1, true), (b"b3", 1, false), (b"b4", 0, false)] {
             packer.clear();
-            let gathered = copy_for_branch(&mut packer, &block, callee, |_| true);
+            let gathered = copy_for_branch(&mut packer, &block, callee);
             let branch = packer.pack();
             assert_eq!(gathered, Gathered { sdp: media > 0, messaging });
             assert_eq!(branch.values(&packer).filter(|(fact, _)| *fact == Fact::Media).count(), media);

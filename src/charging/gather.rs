@@ -1,7 +1,5 @@
 //! What is kept of an INVITE and of its answer.
 
-use memchr::memchr_iter;
-
 use super::block::{MAX_VALUES, Packer};
 use super::compose::pack_node;
 use super::fact::Fact;
@@ -10,7 +8,8 @@ use super::server::Crossing;
 use crate::packet::Endpoint;
 use crate::sip::sdp::{MediaSection, Sdp};
 use crate::sip::{
-    ChargingVector, FeatureTag, Header, Message, StartLine, communication_service, feature_tags, instance, without_tag,
+    ChargingVector, FeatureTag, Header, Message, StartLine, communication_service, each_parameter, instance_in, tags_in,
+    without_tag,
 };
 
 /// Most m= sections kept.
@@ -33,41 +32,40 @@ pub(crate) fn gather_invite(
     crossing: Crossing,
     correlation_header: Option<&str>,
 ) -> Gathered {
-    let kept = |packer: &mut Packer, fact, header| {
-        packer.push_new(fact, invite.first(header).as_ref().map(|value| value.unfold()).as_deref());
-    };
-    if let Some(from) = invite.first(Header::From) {
-        packer.push_new(Fact::From, [&*without_tag(&from.unfold())]);
-    }
-    if let Some(to) = invite.first(Header::To) {
-        packer.push_new(Fact::To, [&*without_tag(&to.unfold())]);
+    for (fact, header) in [(Fact::From, Header::From), (Fact::To, Header::To)] {
+        if !packer.has(fact)
+            && let Some(value) = invite.first(header)
+        {
+            packer.push_new(fact, [&*without_tag(&value.unfold())]);
+        }
     }
     if let StartLine::Request { uri, .. } = invite.start() {
         packer.push_new(Fact::RequestUri, [uri]);
     }
     list(packer, Fact::CallerAsserted, invite, Header::PAssertedIdentity);
-    kept(packer, Fact::ServedUser, Header::PServedUser);
+    keep(packer, Fact::ServedUser, invite, Header::PServedUser);
     list(packer, Fact::HistoryInfo, invite, Header::HistoryInfo);
-    if let Some(route) = invite.first(Header::Route).and_then(|value| value.elements().next()) {
-        // Whoever gets the INVITE received it, unless that is the next one after the server.
-        let fact = if crossing == Crossing::Leaving { Fact::RouteTransmitted } else { Fact::RouteReceived };
+    // Whoever gets the INVITE received it, unless that is the next one after the server.
+    let fact = if crossing == Crossing::Leaving { Fact::RouteTransmitted } else { Fact::RouteReceived };
+    if !packer.has(fact)
+        && let Some(route) = invite.first(Header::Route).and_then(|value| value.elements().next())
+    {
         packer.push_new(fact, [&*route.unfold()]);
     }
-    kept(packer, Fact::CallerAgent, Header::UserAgent);
-    device(packer, Fact::CallerInstance, invite);
-    kept(packer, Fact::Priority, Header::ResourcePriority);
-    kept(packer, Fact::Priority, Header::Priority);
+    keep(packer, Fact::CallerAgent, invite, Header::UserAgent);
+    keep(packer, Fact::Priority, invite, Header::ResourcePriority);
+    keep(packer, Fact::Priority, invite, Header::Priority);
     list(packer, Fact::CallerAccess, invite, Header::PAccessNetworkInfo);
-    kept(packer, Fact::Cellular, Header::CellularNetworkInfo);
-    kept(packer, Fact::Visited, Header::PVisitedNetworkId);
-    kept(packer, Fact::ChargingFunctions, Header::PChargingFunctionAddresses);
+    keep(packer, Fact::Cellular, invite, Header::CellularNetworkInfo);
+    keep(packer, Fact::Visited, invite, Header::PVisitedNetworkId);
+    keep(packer, Fact::ChargingFunctions, invite, Header::PChargingFunctionAddresses);
     charging_vector(packer, invite);
     keys(packer, invite, correlation_header);
-    if let Some(node) = node {
+    if let Some(node) = node.filter(|_| !packer.has(Fact::Node)) {
         let (bytes, len) = pack_node(node);
         packer.push_new(Fact::Node, bytes.get(..len));
     }
-    Gathered { sdp: !invite.body().is_empty() && invite.sdp().is_some(), messaging: tags(packer, invite) }
+    Gathered { sdp: invite.sdp().is_some(), messaging: contact(packer, Fact::CallerInstance, invite) }
 }
 
 /// Adds what a 2xx to an INVITE tells and the packer does not have yet. `sdp` is its SDP if that is the answer of an
@@ -79,13 +77,12 @@ pub(crate) fn gather_answer(
     correlation_header: Option<&str>,
 ) -> Gathered {
     list(packer, Fact::CalleeAsserted, answer, Header::PAssertedIdentity);
-    let agent = answer.first(Header::Server).or_else(|| answer.first(Header::UserAgent));
-    packer.push_new(Fact::CalleeAgent, agent.as_ref().map(|value| value.unfold()).as_deref());
-    device(packer, Fact::CalleeInstance, answer);
+    let agent = if answer.first(Header::Server).is_some() { Header::Server } else { Header::UserAgent };
+    keep(packer, Fact::CalleeAgent, answer, agent);
     list(packer, Fact::CalleeAccess, answer, Header::PAccessNetworkInfo);
     charging_vector(packer, answer);
     keys(packer, answer, correlation_header);
-    let mut gathered = Gathered { sdp: false, messaging: tags(packer, answer) };
+    let mut gathered = Gathered { sdp: false, messaging: contact(packer, Fact::CalleeInstance, answer) };
     if let Some(sdp) = sdp {
         let media = gather_media(packer, sdp);
         gathered.sdp = media.sdp;
@@ -148,9 +145,26 @@ pub(crate) fn product_role(agent: &[u8]) -> Role {
     Role::Unspecified
 }
 
+/// Adds the first value of a header, unless the packer has one.
+fn keep(packer: &mut Packer, fact: Fact, message: &Message<'_>, header: Header) {
+    if !packer.has(fact)
+        && let Some(value) = message.first(header)
+    {
+        packer.push_new(fact, [&*value.unfold()]);
+    }
+}
+
+/// Adds the values of a list header that the packer does not have.
 fn list(packer: &mut Packer, fact: Fact, message: &Message<'_>, header: Header) {
-    for element in message.all(header).flat_map(|value| value.elements()).take(MAX_VALUES) {
-        packer.push_list(fact, &element.unfold());
+    if message.first(header).is_none() {
+        return;
+    }
+    let mut left = MAX_VALUES;
+    for value in message.all(header) {
+        for element in value.elements().take(left) {
+            left -= 1;
+            packer.push_list(fact, &element.unfold());
+        }
     }
 }
 
@@ -170,66 +184,59 @@ fn charging_vector(packer: &mut Packer, message: &Message<'_>) {
 }
 
 fn keys(packer: &mut Packer, message: &Message<'_>, correlation_header: Option<&str>) {
-    for (fact, header) in [
-        (Fact::SessionId, Header::SessionId),
-        (Fact::ContributionId, Header::ContributionId),
-        (Fact::ConversationId, Header::ConversationId),
-        (Fact::InReplyToContributionId, Header::InReplyToContributionId),
-    ] {
-        if let Some(value) = message.first(header) {
-            packer.push_new(fact, [&*value.unfold()]);
-        }
-    }
-    if let Some(value) = correlation_header.and_then(|name| message.custom(name.as_bytes())) {
+    keep(packer, Fact::SessionId, message, Header::SessionId);
+    keep(packer, Fact::ContributionId, message, Header::ContributionId);
+    keep(packer, Fact::ConversationId, message, Header::ConversationId);
+    keep(packer, Fact::InReplyToContributionId, message, Header::InReplyToContributionId);
+    if let Some(name) = correlation_header.filter(|_| !packer.has(Fact::Configured))
+        && let Some(value) = message.custom(name.as_bytes())
+    {
         packer.push_new(Fact::Configured, [&*value.unfold()]);
     }
 }
 
-/// Adds `+sip.instance` of the Contact.
-fn device(packer: &mut Packer, fact: Fact, message: &Message<'_>) {
-    if shows(message, Header::Contact, b"+sip.instance") {
-        packer.push_new(fact, instance(message));
-    }
-}
-
-/// Adds the IM feature tags, each once, and the communication service; says whether there are any IM feature tags.
-fn tags(packer: &mut Packer, message: &Message<'_>) -> bool {
-    let asserted = message.first(Header::PAssertedService);
-    packer.push_new(Fact::AssertedService, asserted.as_ref().map(|value| value.unfold()).as_deref());
-    let mut wants_service = asserted.is_none() && !packer.has(Fact::CommunicationService);
+/// Adds `+sip.instance` of the Contact, the IM feature tags, each once, and the communication service; says whether there
+/// are any IM feature tags.
+fn contact(packer: &mut Packer, device: Fact, message: &Message<'_>) -> bool {
+    keep(packer, Fact::AssertedService, message, Header::PAssertedService);
+    let asserted = message.first(Header::PAssertedService).is_some();
+    let mut wants_service = !asserted && !packer.has(Fact::CommunicationService);
     if wants_service && message.first(Header::FeatureCaps).is_some() {
         packer.push_new(Fact::CommunicationService, communication_service(message).as_deref());
         wants_service = false;
     }
-    // Every tag that `feature_tags` knows begins so.
-    if !shows(message, Header::Contact, b"+g.") && !shows(message, Header::AcceptContact, b"+g.") {
-        return false;
-    }
     let mut found = 0;
-    for tag in feature_tags(message) {
+    let mut take = |packer: &mut Packer, tag: FeatureTag<'_>| {
         if let FeatureTag::Icsi(urn) = &tag
             && wants_service
         {
             packer.push_new(Fact::CommunicationService, [&**urn]);
             wants_service = false;
         }
-        if found == MAX_VALUES || !tag.is_im() {
+        if found < MAX_VALUES && tag.is_im() {
+            found += 1;
+            packer.push_list(Fact::FeatureTag, tag.text());
+        }
+    };
+    let mut wants_instance = !packer.has(device);
+    for header in [Header::Contact, Header::AcceptContact] {
+        if message.first(header).is_none() {
             continue;
         }
-        found += 1;
-        packer.push_list(Fact::FeatureTag, tag.text());
+        for value in message.all(header) {
+            each_parameter(&value, |parameter| {
+                tags_in(&parameter).for_each(|tag| take(packer, tag));
+                if wants_instance
+                    && header == Header::Contact
+                    && let Some(instance) = instance_in(&parameter)
+                {
+                    packer.push_new(device, [instance]);
+                    wants_instance = false;
+                }
+            });
+        }
     }
     found > 0
-}
-
-/// Whether a header may have a parameter whose name begins so, with its `+`: most Contacts have none, and to look is
-/// far cheaper than to read their parameters.
-fn shows(message: &Message<'_>, header: Header, name: &[u8]) -> bool {
-    message.all(header).any(|value| {
-        let raw = value.raw();
-        memchr_iter(b'+', raw)
-            .any(|at| raw.get(at..at + name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name)))
-    })
 }
 
 #[cfg(test)]
@@ -237,7 +244,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sip::Carriage;
+    use crate::sip::{Carriage, feature_tags, instance};
 
     proptest! {
         #[test]
@@ -266,8 +273,7 @@ mod tests {
                 }
             }
             let mut packer = Packer::default();
-            prop_assert_eq!(tags(&mut packer, &message), !im.is_empty());
-            device(&mut packer, Fact::CallerInstance, &message);
+            prop_assert_eq!(contact(&mut packer, Fact::CallerInstance, &message), !im.is_empty());
             let facts = |packer: &Packer| {
                 let block = packer.pack();
                 let mut facts: Vec<_> = block.values(packer).map(|(fact, value)| (fact, value.to_box())).collect();

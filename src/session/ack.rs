@@ -14,7 +14,8 @@ impl Sessions {
     pub(super) fn ack(&mut self, at: &Crossed<'_>) {
         let message = at.message;
         if let Some((place, mut side)) = self.find(at) {
-            let confirms = self.acknowledges_success(place, at);
+            let confirmed = self.table.get(place).is_some_and(Dialog::is_confirmed);
+            let confirms = confirmed || self.acknowledges_success(place, at);
             let Some(dialog) = self.table.get_mut(place) else { return };
             // Sent before all that was seen of the dialog: it acknowledges the answer of the INVITE, whose sender called.
             if dialog.invite_cseq.is_none() && at.time <= dialog.joined {
@@ -31,7 +32,7 @@ impl Sessions {
                 ack_crossed(dialog, at.crossing);
             }
             let failed = dialog.marks.has(Marks::FAILED);
-            if dialog.is_confirmed() || confirms || !has_invite && !failed {
+            if confirms || !has_invite && !failed {
                 self.confirm(place, Confirmation::Ack);
             }
             self.answer_in_ack(place, at);

@@ -18,8 +18,8 @@ impl Sessions {
     }
 
     fn provisional(&mut self, at: &Crossed<'_>, status: u16) {
-        let found = self.find(at).map(|(place, side)| (place, side.other()));
-        let attempt = self.attempt(at, at.message.from_tag());
+        let (found, attempt) = self.find_and_attempt(at);
+        let found = found.map(|(place, side)| (place, side.other()));
         let cseq = Number::of(at.message);
         if let Some(dialog) = attempt.and_then(|place| self.table.get_mut(place))
             && dialog.marks.has(Marks::FAILED)
@@ -68,8 +68,8 @@ impl Sessions {
     fn invite_accepted(&mut self, at: &Crossed<'_>) {
         let message = at.message;
         let cseq = Number::of(message);
-        let attempt = self.attempt(at, message.from_tag());
-        if let Some((place, caller)) = self.find(at) {
+        let (found, attempt) = self.find_and_attempt(at);
+        if let Some((place, caller)) = found {
             if let Some(attempt) = attempt.and_then(|place| self.table.get_mut(place)) {
                 attempt.marks.set(Marks::ANSWERED);
             }

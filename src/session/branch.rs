@@ -1,7 +1,7 @@
 //! Which dialog a message belongs to, and how a dialog comes from an attempt.
 
 use super::crossed::Crossed;
-use super::dialog::{Dialog, Marks, Moment, NOWHERE, Number, Place, Side};
+use super::dialog::{Dialog, Marks, Moment, NOWHERE, Number, Place, Side, side_of};
 use super::sessions::Sessions;
 use crate::charging::{Confirmation, Fact, copy_for_branch};
 use crate::sip::{Header, NameAddr};
@@ -12,6 +12,27 @@ impl Sessions {
     pub(super) fn find(&self, at: &Crossed<'_>) -> Option<(Place, Side)> {
         let (call_id, from, to) = (at.message.call_id(), at.message.from_tag(), at.message.to_tag());
         let (place, side) = self.table.dialog(at.hash, at.point, call_id, from, to)?;
+        self.goes_on(at, place, side)
+    }
+
+    /// The dialog of a message, and the attempt of the caller that its From is, in one walk.
+    pub(super) fn find_and_attempt(&self, at: &Crossed<'_>) -> (Option<(Place, Side)>, Option<Place>) {
+        let (call_id, from, to) = (at.message.call_id(), at.message.from_tag(), at.message.to_tag());
+        let (mut found, mut attempt) = (None, None);
+        for (place, dialog) in self.table.call(at.hash, call_id).filter(|(_, dialog)| dialog.point == at.point) {
+            let (_, first, second) = dialog.key();
+            match second {
+                None if first == from => attempt = attempt.or(Some(place)),
+                None => {}
+                Some(second) => found = found.or_else(|| Some((place, side_of((first, second), from, to)?))),
+            }
+        }
+        (found.and_then(|(place, side)| self.goes_on(at, place, side)), attempt)
+    }
+
+    /// The dialog with the tags of a message, and the side that its From is, if the message is of that dialog.
+    fn goes_on(&self, at: &Crossed<'_>, place: Place, side: Side) -> Option<(Place, Side)> {
+        let (from, to) = (at.message.from_tag(), at.message.to_tag());
         // Rule 4: Call-ID and tags of a session that has ended, used again for one that started later.
         let started_since = |attempt: Option<Place>| {
             let invite = attempt.and_then(|attempt| self.table.get(attempt)?.invite.get());
@@ -74,10 +95,9 @@ impl Sessions {
     /// Makes a dialog of an attempt that was answered with this tag; of one that was answered before, a further branch.
     pub(super) fn branch(&mut self, place: Place, at: &Crossed<'_>, callee: &[u8]) -> Place {
         let Some(dialog) = self.table.get_mut(place) else { return place };
-        let packer = self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::FirstTag);
-        packer.push(Fact::SecondTag, callee);
+        let packer = self.packer.clear().copy_front(&dialog.block, Fact::FirstTag).push(Fact::SecondTag, callee);
         if dialog.is_attempt() {
-            let agreed = copy_for_branch(packer, &dialog.block, callee, |fact| fact >= Fact::InviteHop);
+            let agreed = copy_for_branch(packer, &dialog.block, callee);
             self.repacked += packer.repack(&mut dialog.block);
             dialog.learned(agreed, Marks::MEDIA);
             return place;
@@ -88,7 +108,7 @@ impl Sessions {
     /// A dialog beside an attempt that may still be answered elsewhere.
     pub(super) fn early_branch(&mut self, place: Place, at: &Crossed<'_>, callee: &[u8]) -> Place {
         let Some(dialog) = self.table.get(place) else { return place };
-        self.packer.clear().copy(&dialog.block, |fact| fact <= Fact::FirstTag).push(Fact::SecondTag, callee);
+        self.packer.clear().copy_front(&dialog.block, Fact::FirstTag).push(Fact::SecondTag, callee);
         self.further_branch(place, at, callee)
     }
 
@@ -96,7 +116,7 @@ impl Sessions {
     fn further_branch(&mut self, place: Place, at: &Crossed<'_>, callee: &[u8]) -> Place {
         let mut branch = self.dialog_for(at);
         let Some(dialog) = self.table.get_mut(place) else { return place };
-        let agreed = copy_for_branch(&mut self.packer, &dialog.block, callee, |fact| fact > Fact::SecondTag);
+        let agreed = copy_for_branch(&mut self.packer, &dialog.block, callee);
         branch.block = self.packer.pack();
         branch.invite = dialog.invite;
         branch.invite_vias = dialog.invite_vias;

@@ -182,7 +182,7 @@ pub(crate) struct Dialog {
 
 impl Dialog {
     pub(crate) fn call_id(&self) -> &[u8] {
-        self.block.own(Fact::CallId).unwrap_or_default()
+        self.block.call_id()
     }
 
     /// Call-ID, first tag and second tag, in one pass over the head of the block.
@@ -286,6 +286,17 @@ impl Dialog {
 
     pub(crate) fn ending(&mut self) -> &mut Ending {
         self.ending.get_or_insert_default()
+    }
+}
+
+/// Which side the first of two tags is, in a dialog of these tags.
+pub(super) fn side_of(tags: (&[u8], &[u8]), one: &[u8], other: &[u8]) -> Option<Side> {
+    if tags == (one, other) {
+        Some(Side::First)
+    } else if tags == (other, one) {
+        Some(Side::Second)
+    } else {
+        None
     }
 }
 

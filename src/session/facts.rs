@@ -23,7 +23,7 @@ impl Sessions {
         let header = self.options.correlation_header.as_deref();
         let Some(dialog) = self.table.get(place) else { return };
         let keys = self.leg_keys(place);
-        let packer = self.packer.clear().copy_part(&dialog.block, Part::Invite, |fact| fact <= Fact::InviteHop);
+        let packer = self.packer.clear().copy_front(&dialog.block, Fact::InviteHop);
         if let Some(hop) = hop {
             packer.push(Fact::InviteHop, hop);
         }
@@ -32,7 +32,7 @@ impl Sessions {
             packer.merge(&dialog.block, Part::Invite, |fact| fact > Fact::InviteHop);
             gathered
         } else {
-            packer.copy_part(&dialog.block, Part::Invite, |fact| fact > Fact::InviteHop);
+            packer.copy_behind(&dialog.block, Fact::InviteHop);
             gather_invite(packer, at.message, node, at.crossing, header)
         };
         if let Some(hops) = dialog.block.own(Fact::Answered) {
@@ -70,7 +70,7 @@ impl Sessions {
         let keys = self.leg_keys(place);
         let header = self.options.correlation_header.as_deref();
 
-        let packer = self.packer.clear().copy_part(&dialog.block, Part::Invite, |_| true);
+        let packer = self.packer.clear().copy_invite(&dialog.block);
         packer.push_written(Fact::Answered, |bytes| {
             bytes.extend_from_slice(hops);
             bytes.extend_from_slice(&hop);
@@ -326,7 +326,7 @@ impl Dialog {
 /// Gathers a block anew, so that facts of its own answer can be added; `keep` is asked about those that are there.
 fn begin_answer(packer: &mut Packer, block: &Block, keep: impl FnMut(Fact) -> bool) {
     let hops = block.own(Fact::Answered).unwrap_or_default();
-    packer.clear().copy_part(block, Part::Invite, |_| true).push(Fact::Answered, hops);
+    packer.clear().copy_invite(block).push(Fact::Answered, hops);
     packer.copy_part(block, Part::Answer, keep);
 }
 

@@ -183,8 +183,8 @@ impl Sessions {
             return;
         }
         dialog.refreshed = at.time;
-        let expires = at.message.first(Header::SessionExpires).and_then(|value| SessionExpires::read(value.raw()));
-        dialog.session_expires = expires.map_or(0, |expires| expires.seconds);
+        let seconds = at.message.first(Header::SessionExpires).and_then(|value| SessionExpires::seconds(value.raw()));
+        dialog.session_expires = seconds.unwrap_or(0);
     }
 }
 

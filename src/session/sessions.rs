@@ -131,7 +131,9 @@ impl Sessions {
             self.cross(&Crossed { time, hop, point, crossing, message, hash });
         }
         self.table.grew(core::mem::take(&mut self.repacked));
-        self.bury_evicted();
+        if !self.evicted.is_empty() {
+            self.bury_evicted();
+        }
         self.touch_call(hash, message.call_id());
         self.keep_touched();
     }

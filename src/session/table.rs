@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::dialog::{Dialog, NOWHERE, Place, Side};
+use super::dialog::{Dialog, NOWHERE, Place, Side, side_of};
 use super::slots::Slots;
 use crate::charging::Point;
 
@@ -107,14 +107,7 @@ impl Table {
     ) -> Option<(Place, Side)> {
         self.call(hash, call_id).filter(|(_, dialog)| dialog.point == point).find_map(|(place, dialog)| {
             let (_, first, second) = dialog.key();
-            let second = second?;
-            if first == one && second == other {
-                Some((place, Side::First))
-            } else if first == other && second == one {
-                Some((place, Side::Second))
-            } else {
-                None
-            }
+            Some((place, side_of((first, second?), one, other)?))
         })
     }
 

@@ -3,11 +3,13 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
+use crate::sip::find::find;
 use crate::sip::header::Header;
 use crate::sip::message::Message;
-use crate::sip::parameter::{Parameters, parameter};
+use crate::sip::parameter::{Parameter, Parameters, parameter};
+use crate::sip::value::Value;
 
 /// One feature tag of a message, or one URN where a tag lists several.
 #[derive(Clone, PartialEq, Eq)]
@@ -132,15 +134,55 @@ pub fn instance<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
     let contacts = message.all(Header::Contact).filter(|value| mentions(value.raw(), INSTANCE));
     let mut contacts = contacts.flat_map(|value| value.elements());
     let instance = contacts.find_map(|contact| parameter(after_uri(contact.raw()), INSTANCE))?;
+    Some(without_brackets(instance)).filter(|_| !instance.is_empty())
+}
+
+/// Hands on the parameters of a Contact or Accept-Contact, if a tag or the instance may be among them. A loop and no chain
+/// of iterators: this is in the way of every INVITE and of its answer.
+pub(crate) fn each_parameter<'a>(value: &Value<'a>, mut each: impl FnMut(Parameter<'a>)) {
+    let raw = value.raw();
+    // Most numbers of a user have a plus too.
+    let shows = memchr_iter(b'+', raw).any(|at| matches!(raw.get(at + 1), Some(b'g' | b'G' | b's' | b'S')));
+    if !shows {
+        return;
+    }
+    // One contact, without a comma that could begin another.
+    if let [b'<', inside @ ..] = raw
+        && let Some(params) = memchr(b'>', inside).and_then(|end| inside.get(end + 1..))
+        && find(b',', params).is_none()
+    {
+        return Parameters::new(params).for_each(each);
+    }
+    for element in value.elements() {
+        Parameters::new(after_uri(element.raw())).for_each(&mut each);
+    }
+}
+
+/// The instance that a parameter gives, without its angle brackets; empty where it has no value.
+pub(crate) fn instance_in<'a>(parameter: &Parameter<'a>) -> Option<&'a [u8]> {
+    parameter.name.eq_ignore_ascii_case(INSTANCE).then(|| without_brackets(parameter.value.unwrap_or_default()))
+}
+
+/// The tags that a parameter gives.
+pub(crate) fn tags_in<'a>(parameter: &Parameter<'a>) -> impl Iterator<Item = FeatureTag<'a>> + use<'a> {
+    Tags::new(parameter.name, parameter.value)
+}
+
+fn without_brackets(instance: &[u8]) -> &[u8] {
     match instance {
-        [b'<', inside @ .., b'>'] => Some(inside),
-        _ => Some(instance).filter(|instance| !instance.is_empty()),
+        [b'<', inside @ .., b'>'] => inside,
+        _ => instance,
     }
 }
 
 /// The parameters of a Contact or Accept-Contact element; of one that cannot be read, all of it.
 fn after_uri(element: &[u8]) -> &[u8] {
-    crate::sip::name_addr::NameAddr::split(element).map_or(element, |address| address.params)
+    match element {
+        // Neither has a display name, which alone could hide a bracket.
+        [b'<', inside @ ..] if let Some(end) = memchr(b'>', inside) => inside.get(end + 1..).unwrap_or_default(),
+        [b'*', params @ ..] if params.starts_with(b";") && memchr(b'<', params).is_none() => params,
+        _ => crate::sip::name_addr::NameAddr::split(element).map_or(element, |address| address.params),
+    }
 }
 
 /// The tags of one parameter: one, or one for each URN of a reference, comma- or semicolon-joined.
@@ -212,22 +254,27 @@ fn joint(text: &[u8]) -> Option<usize> {
 
 /// Resolves `%` escapes; one that is not two hex digits stays as it is.
 fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'%') {
+    if find(b'%', text).is_none() {
         return Cow::Borrowed(text);
     }
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if let (b'%', [high, low, after @ ..]) = (first, tail)
-            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-        {
-            plain.push(high << 4 | low);
-            rest = after;
-        } else {
-            plain.push(*first);
-        }
+    while let Some((before, after)) = find(b'%', rest).and_then(|at| rest.split_at_checked(at)) {
+        plain.extend_from_slice(before);
+        rest = match after {
+            [b'%', high, low, after @ ..]
+                if let (Some(high), Some(low)) = (hex(*high), hex(*low)) =>
+            {
+                plain.push(high << 4 | low);
+                after
+            }
+            _ => {
+                plain.push(b'%');
+                after.get(1..).unwrap_or_default()
+            }
+        };
     }
+    plain.extend_from_slice(rest);
     Cow::Owned(plain)
 }
 

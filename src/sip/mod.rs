@@ -38,6 +38,7 @@ pub use cseq::CSeq;
 pub use defect::Defect;
 pub use expires::expires;
 pub use feature_tag::{FeatureTag, communication_service, feature_tags, im_feature_tags, instance};
+pub(crate) use feature_tag::{each_parameter, instance_in, tags_in};
 pub use framing::{Framing, find_start, frame, is_start, keep_alive};
 pub use header::Header;
 pub use message::{Carriage, Message};

@@ -2,7 +2,10 @@
 
 use core::fmt;
 
+use memchr::memchr2;
+
 use crate::sip::find::find;
+use crate::sip::method::is_token;
 use crate::sip::value::{Pieces, end_of_quoted, trim};
 
 /// One parameter.
@@ -36,8 +39,48 @@ impl<'a> Iterator for Parameters<'a> {
     type Item = Parameter<'a>;
 
     fn next(&mut self) -> Option<Parameter<'a>> {
+        self.usual().or_else(|| self.any())
+    }
+}
+
+impl<'a> Parameters<'a> {
+    /// The next one, whatever it looks like.
+    fn any(&mut self) -> Option<Parameter<'a>> {
         self.0.by_ref().map(trim).find(|piece| !piece.is_empty()).map(read)
     }
+
+    /// The next one if it looks like nearly every: `;name`, `;name=value` or `;name="value"`, with no blank and nothing that
+    /// may hide a separator but these quotes.
+    #[inline]
+    fn usual(&mut self) -> Option<Parameter<'a>> {
+        let text = self.0.rest?;
+        let text = text.strip_prefix(b";").unwrap_or(text);
+        let length = text.iter().position(|byte| !is_token(*byte)).unwrap_or(text.len());
+        let (name, after) = text.split_at_checked(length).filter(|(name, _)| !name.is_empty())?;
+        let (value, after) = match after {
+            [b'=', b'"', quoted @ ..] => {
+                let (value, after) = quoted.split_at_checked(memchr2(b'"', b'\\', quoted)?)?;
+                (Some(value), after.strip_prefix(b"\"")?)
+            }
+            [b'=', value @ ..] => {
+                let length = value.iter().position(|byte| ends_usual(*byte)).unwrap_or(value.len());
+                let (value, after) = value.split_at_checked(length)?;
+                (Some(value), after)
+            }
+            after => (None, after),
+        };
+        self.0.rest = match after {
+            [] => None,
+            [b';', rest @ ..] => Some(rest),
+            _ => return None,
+        };
+        Some(Parameter { name, value })
+    }
+}
+
+/// What ends a value without quotes, or makes it an unusual one.
+const fn ends_usual(byte: u8) -> bool {
+    matches!(byte, b';' | b'"' | b'<' | b'(' | b' ' | b'\t' | b'\r' | b'\n')
 }
 
 impl fmt::Debug for Parameters<'_> {
@@ -75,7 +118,23 @@ pub fn parameter<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn usual_parameters_are_read_as_any_other(
+            words in prop::collection::vec(prop::sample::select(vec![
+                ";", "=", "\"", "\\", "<", ">", "(", ")", ",", " ", "\r\n ", "a", "+sip.instance", "=x", "=\"x;y\"", ";b=\"\"", ";c=d",
+            ]), 0..14),
+        ) {
+            let text = words.concat();
+            let usual: Vec<_> = Parameters::new(text.as_bytes()).collect();
+            let mut plain = Parameters::new(text.as_bytes());
+            prop_assert_eq!(usual, core::iter::from_fn(|| plain.any()).collect::<Vec<_>>());
+        }
+    }
 
     #[test]
     fn names_are_case_insensitive_and_the_first_one_wins() {

@@ -11,51 +11,49 @@ use crate::sip::value::trim;
 
 /// One session description, borrowed and read on demand.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Sdp<'a> {
-    /// The lines before the first `m=`.
-    session: &'a [u8],
-    /// What they say that is asked for most.
-    read: Lines<'a>,
-    /// The lines from the first `m=` on.
-    media: &'a [u8],
-}
+pub struct Sdp<'a>(&'a [u8]);
 
 impl<'a> Sdp<'a> {
     /// Finds the description in a body of that Content-Type, also inside a multipart. Without a Content-Type the body must
     /// look like one.
     #[must_use]
     pub fn read(body: &'a [u8], content_type: Option<&[u8]>) -> Option<Self> {
-        let description = match content_type {
-            Some(content_type) => multipart::find(body, content_type, b"application/sdp")?,
-            None => Some(body).filter(|body| body.starts_with(b"v="))?,
-        };
-        let (read, length) = Lines::read(description);
-        let (session, media) = description.split_at_checked(length)?;
-        Some(Self { session, read, media })
+        match content_type {
+            Some(content_type) => multipart::find(body, content_type, b"application/sdp"),
+            None => Some(body).filter(|body| body.starts_with(b"v=")),
+        }
+        .map(Self)
+    }
+
+    /// The lines before the first `m=`, with what they say that is asked for most, and the lines from there on.
+    fn split(&self) -> (&'a [u8], Lines<'a>, &'a [u8]) {
+        let (read, length) = Lines::read(self.0);
+        let (session, media) = self.0.split_at_checked(length).unwrap_or_default();
+        (session, read, media)
     }
 
     /// The `o=` line: who made the description, and which version of it this is.
     #[must_use]
     pub fn origin(&self) -> Option<&'a [u8]> {
-        field(self.session, b'o')
+        field(self.split().0, b'o')
     }
 
     /// The `c=` line of the session.
     #[must_use]
     pub fn connection(&self) -> Option<&'a [u8]> {
-        self.read.connection
+        self.split().1.connection
     }
 
     /// An attribute of the session; empty when it has no value.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&'a [u8]> {
-        attribute(self.session, name)
+        attribute(self.split().0, name)
     }
 
     /// The m= sections, in their order. One whose m= line cannot be read is left out.
     pub fn media(&self) -> impl Iterator<Item = MediaSection<'a>> + use<'a> {
-        let session = self.read;
-        Sections { rest: self.media }.filter_map(move |(line, lines, read)| {
+        let (_, session, media) = self.split();
+        Sections { rest: media }.filter_map(move |(line, lines, read)| {
             let direction = read.direction.or(session.direction).unwrap_or_default();
             let read = Lines { connection: read.connection.or(session.connection), ..read };
             MediaSection::read(line, lines, read, direction)
@@ -332,10 +330,11 @@ mod tests {
             let text = text.as_bytes();
             let sdp = Sdp::read(text, None).unwrap();
             let plainly = |text: &'_ [u8]| attributes(text).find_map(|(name, _)| Direction::named(name));
-            prop_assert_eq!([sdp.session, sdp.media].concat(), text);
-            prop_assert!(!sdp.session.windows(3).any(|start| start == b"\nm="));
-            prop_assert!(sdp.media.is_empty() || sdp.media.starts_with(b"m="));
-            prop_assert_eq!(sdp.connection(), field(sdp.session, b'c'));
+            let (session, _, media) = sdp.split();
+            prop_assert_eq!([session, media].concat(), text);
+            prop_assert!(!session.windows(3).any(|start| start == b"\nm="));
+            prop_assert!(media.is_empty() || media.starts_with(b"m="));
+            prop_assert_eq!(sdp.connection(), field(session, b'c'));
             let mut sections = 0;
             for section in sdp.media() {
                 sections += 1;
@@ -345,11 +344,11 @@ mod tests {
                 prop_assert_eq!(section.accept_types(), section.attribute("accept-types"));
                 prop_assert_eq!(section.file_selector(), section.attribute("file-selector"));
                 prop_assert_eq!(section.msrp_cema(), section.attribute("msrp-cema").is_some());
-                prop_assert_eq!(section.connection(), field(section.lines, b'c').or_else(|| field(sdp.session, b'c')));
-                let direction = plainly(section.lines).or_else(|| plainly(sdp.session)).unwrap_or_default();
+                prop_assert_eq!(section.connection(), field(section.lines, b'c').or_else(|| field(session, b'c')));
+                let direction = plainly(section.lines).or_else(|| plainly(session)).unwrap_or_default();
                 prop_assert_eq!(section.direction, direction);
             }
-            let readable = sdp.media.split(|byte| *byte == b'\n').filter(|line| {
+            let readable = media.split(|byte| *byte == b'\n').filter(|line| {
                 line.starts_with(b"m=message 1 TCP/MSRP *") || line.starts_with(b"m=audio 2 x 0")
             });
             prop_assert!(sections >= readable.count());

@@ -23,13 +23,19 @@ impl SessionExpires {
     /// Reads a header value; absent when it is no number of seconds.
     #[must_use]
     pub fn read(value: &[u8]) -> Option<Self> {
-        let seconds = decimal(Parameters::new(value).next()?.name)?;
+        let seconds = Self::seconds(value)?;
         let refresher = match parameter(value, b"refresher") {
             Some(side) if side.eq_ignore_ascii_case(b"uac") => Some(Refresher::Uac),
             Some(side) if side.eq_ignore_ascii_case(b"uas") => Some(Refresher::Uas),
             _ => None,
         };
         Some(Self { seconds, refresher })
+    }
+
+    /// The interval alone.
+    #[must_use]
+    pub fn seconds(value: &[u8]) -> Option<u32> {
+        decimal(Parameters::new(value).next()?.name)
     }
 }
 

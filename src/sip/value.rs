@@ -74,7 +74,7 @@ impl fmt::Debug for Elements<'_> {
 #[derive(Clone)]
 pub(super) struct Pieces<'a> {
     /// Absent after the last piece.
-    rest: Option<&'a [u8]>,
+    pub(super) rest: Option<&'a [u8]>,
     separator: u8,
     /// No byte that opens anything; looked for when there is a separator.
     plain: Option<bool>,
