@@ -97,13 +97,13 @@ impl Block {
     /// Every value of a kind that is always kept as it is, in the order in which they were packed.
     pub fn all_own(&self, fact: Fact) -> impl Iterator<Item = &[u8]> {
         debug_assert!(fact.sharing() == Sharing::Nothing, "{fact:?}");
-        let fields = if self.has(fact) { self.fields() } else { Fields(&[]) };
-        // What stands before all else is not looked for behind that.
-        let fields = fields.take_while(move |field| fact > Fact::InviteHop || field.fact <= Fact::InviteHop);
-        fields.filter_map(move |field| match field.form {
-            Form::Own(value) if field.fact == fact => Some(value),
-            _ => None,
-        })
+        let bytes = match self.has(fact) {
+            false => &[],
+            // The hops stand before all but the key, and are not looked for behind that.
+            true if fact == Fact::InviteHop => self.front(fact).0,
+            true => self.bytes(),
+        };
+        of_kind(bytes, fact).filter_map(|field| if let Form::Own(value) = field.form { Some(value) } else { None })
     }
 
     /// Whether it has this kind.
@@ -144,6 +144,17 @@ impl Block {
         self.bytes().len()
     }
 
+    /// The fields at the front up to this kind, and what follows them.
+    fn front(&self, last: Fact) -> (&[u8], &[u8]) {
+        let mut rest = self.bytes();
+        while let Some((kind, _, after)) = split_field(rest)
+            && kind <= last as u8
+        {
+            rest = after;
+        }
+        self.bytes().split_at_checked(self.bytes().len() - rest.len()).unwrap_or_default()
+    }
+
     /// The kinds that it has, one bit each.
     fn kinds(&self) -> u64 {
         self.0.first_chunk().map_or(0, |kinds| u64::from_le_bytes(*kinds))
@@ -177,6 +188,16 @@ impl Block {
 /// The bit of a kind.
 const fn bit(fact: Fact) -> u64 {
     1 << fact as u8
+}
+
+/// The kinds of these fields, one bit each.
+fn kinds_in(mut fields: &[u8]) -> u64 {
+    let mut kinds = 0;
+    while let Some((kind, _, rest)) = split_field(fields) {
+        kinds |= 1 << kind;
+        fields = rest;
+    }
+    kinds
 }
 
 /// Takes a field off the front, if it is of this kind, and is kept as it is.
@@ -256,8 +277,35 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// The kind of the first field, the bytes of that field, and what follows it.
+#[inline]
+fn split_field(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let [kind, short, after @ ..] = bytes else { return None };
+    let length = match kind & FORM {
+        OWN if *short < LONG => 2 + usize::from(*short),
+        OWN => 4 + usize::from(u16::from_le_bytes(*after.first_chunk()?)),
+        WORD => 4 + usize::from(*short),
+        _ => 4,
+    };
+    let (field, rest) = bytes.split_at_checked(length)?;
+    Some((kind & !FORM, field, rest))
+}
+
+/// The fields of a kind; the others are only stepped over.
+fn of_kind(mut bytes: &[u8], fact: Fact) -> impl Iterator<Item = Field<'_>> {
+    core::iter::from_fn(move || {
+        loop {
+            let (kind, field, rest) = split_field(bytes)?;
+            bytes = rest;
+            if kind == fact as u8 {
+                return Fields(field).next();
+            }
+        }
+    })
+}
+
 fn first<'a>(block: &'a [u8], fact: Fact, words: &'a Words) -> Option<FactValue<'a>> {
-    Fields(block).find(|field| field.fact == fact).map(|field| value(block, field.form, words))
+    of_kind(block, fact).next().map(|field| value(block, field.form, words))
 }
 
 /// The value that a form in this block stands for.
@@ -266,7 +314,7 @@ fn value<'a>(block: &'a [u8], form: Form<'a>, words: &'a Words) -> FactValue<'a>
         Form::Own(head) => FactValue { head, tail: &[] },
         Form::Word(head, number) => FactValue { head, tail: words.word(number) },
         Form::Part(of, start, len) => {
-            let whole = Fields(block).find(|field| field.fact == of).map(|field| match field.form {
+            let whole = of_kind(block, of).next().map(|field| match field.form {
                 Form::Own(head) => FactValue { head, tail: &[] },
                 Form::Word(head, number) => FactValue { head, tail: words.word(number) },
                 // A part of a part is never made.
@@ -406,24 +454,20 @@ impl Packer {
 
     /// Adds the fields at the front of a block: the key up to this kind, which may be the hops of the INVITE behind it.
     pub fn copy_front(&mut self, block: &Block, last: Fact) -> &mut Self {
-        for field in block.fields().take_while(|field| field.fact <= last) {
-            self.note(field.fact);
-            self.bytes.extend_from_slice(field.bytes);
-        }
-        self
+        let (front, _) = block.front(last);
+        self.copy_bytes(front, kinds_in(front))
     }
 
     /// Adds what the INVITE told, as it is, from behind those fields at the front.
     pub fn copy_behind(&mut self, block: &Block, last: Fact) -> &mut Self {
-        let part = block.part(Part::Invite);
-        let front: usize = Fields(part.0).take_while(|field| field.fact <= last).map(|field| field.bytes.len()).sum();
-        let bytes = part.0.get(front..).unwrap_or_default();
-        self.kinds |= if block.has(Fact::Answered) {
-            Fields(bytes).fold(0, |kinds, field| kinds | bit(field.fact))
-        } else {
-            block.kinds() & (u64::MAX << (last as u8 + 1))
-        };
-        self.bytes.extend_from_slice(bytes);
+        let front = block.front(last).0.len();
+        let bytes = block.part(Part::Invite).0.get(front..).unwrap_or_default();
+        self.copy_bytes(bytes, if block.has(Fact::Answered) { kinds_in(bytes) } else { block.kinds() })
+    }
+
+    fn copy_bytes(&mut self, fields: &[u8], kinds: u64) -> &mut Self {
+        self.kinds |= kinds;
+        self.bytes.extend_from_slice(fields);
         self
     }
 
@@ -495,7 +539,7 @@ impl Packer {
         if !self.has(fact) {
             return true;
         }
-        let mut values = Fields(&self.bytes).filter(|field| field.fact == fact).take(MAX_VALUES);
+        let mut values = of_kind(&self.bytes, fact).take(MAX_VALUES);
         let mut known = 0;
         values.all(|field| {
             known += 1;

@@ -36,7 +36,7 @@ pub(crate) fn gather_invite(
         if !packer.has(fact)
             && let Some(value) = invite.first(header)
         {
-            packer.push_new(fact, [&*without_tag(&value.unfold())]);
+            packer.push_new(fact, [&*without_tag(value.raw())]);
         }
     }
     if let StartLine::Request { uri, .. } = invite.start() {

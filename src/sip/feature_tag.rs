@@ -140,22 +140,27 @@ pub fn instance<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
 /// Hands on the parameters of a Contact or Accept-Contact, if a tag or the instance may be among them. A loop and no chain
 /// of iterators: this is in the way of every INVITE and of its answer.
 pub(crate) fn each_parameter<'a>(value: &Value<'a>, mut each: impl FnMut(Parameter<'a>)) {
-    let raw = value.raw();
-    // Most numbers of a user have a plus too.
-    let shows = memchr_iter(b'+', raw).any(|at| matches!(raw.get(at + 1), Some(b'g' | b'G' | b's' | b'S')));
-    if !shows {
-        return;
+    if let Some(params) = after_only_uri(value.raw()) {
+        // Every name that is looked for begins so.
+        if find(b'+', params).is_some() {
+            Parameters::new(params).for_each(each);
+        }
+    } else if find(b'+', value.raw()).is_some() {
+        for element in value.elements() {
+            Parameters::new(after_uri(element.raw())).for_each(&mut each);
+        }
     }
-    // One contact, without a comma that could begin another.
-    if let [b'<', inside @ ..] = raw
-        && let Some(params) = memchr(b'>', inside).and_then(|end| inside.get(end + 1..))
-        && find(b',', params).is_none()
-    {
-        return Parameters::new(params).for_each(each);
-    }
-    for element in value.elements() {
-        Parameters::new(after_uri(element.raw())).for_each(&mut each);
-    }
+}
+
+/// The parameters behind `<uri>` or `*`, if that is the only element, and nothing stands before it that could hide a
+/// bracket or a comma: nearly every Contact and Accept-Contact.
+fn after_only_uri(value: &[u8]) -> Option<&[u8]> {
+    let params = match value {
+        [b'<', inside @ ..] => inside.get(find(b'>', inside)? + 1..)?,
+        [b'*', params @ ..] if params.starts_with(b";") && memchr(b'<', params).is_none() => params,
+        _ => return None,
+    };
+    memchr(b',', params).is_none().then_some(params)
 }
 
 /// The instance that a parameter gives, without its angle brackets; empty where it has no value.
@@ -177,12 +182,7 @@ fn without_brackets(instance: &[u8]) -> &[u8] {
 
 /// The parameters of a Contact or Accept-Contact element; of one that cannot be read, all of it.
 fn after_uri(element: &[u8]) -> &[u8] {
-    match element {
-        // Neither has a display name, which alone could hide a bracket.
-        [b'<', inside @ ..] if let Some(end) = memchr(b'>', inside) => inside.get(end + 1..).unwrap_or_default(),
-        [b'*', params @ ..] if params.starts_with(b";") && memchr(b'<', params).is_none() => params,
-        _ => crate::sip::name_addr::NameAddr::split(element).map_or(element, |address| address.params),
-    }
+    crate::sip::name_addr::NameAddr::split(element).map_or(element, |address| address.params)
 }
 
 /// The tags of one parameter: one, or one for each URN of a reference, comma- or semicolon-joined.

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use crate::sip::find::find;
 use crate::sip::multipart;
@@ -271,7 +271,8 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The first word of a line, and what follows it.
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = trim(text);
-    let (word, rest) = text.split_at_checked(memchr2(b' ', b'\t', text).unwrap_or(text.len()))?;
+    let end = text.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(text.len());
+    let (word, rest) = text.split_at_checked(end)?;
     (!word.is_empty()).then_some((word, rest))
 }
 
