@@ -460,9 +460,7 @@ impl Packer {
 
     /// Adds what the INVITE told, as it is, from behind those fields at the front.
     pub fn copy_behind(&mut self, block: &Block, last: Fact) -> &mut Self {
-        let front = block.front(last).0.len();
-        let bytes = block.part(Part::Invite).0.get(front..).unwrap_or_default();
-        self.copy_bytes(bytes, if block.has(Fact::Answered) { kinds_in(bytes) } else { block.kinds() })
+        self.copy_from(block, block.front(last).0.len())
     }
 
     fn copy_bytes(&mut self, fields: &[u8], kinds: u64) -> &mut Self {
@@ -473,7 +471,13 @@ impl Packer {
 
     /// Adds all that the INVITE told, and the key, as they are.
     pub fn copy_invite(&mut self, block: &Block) -> &mut Self {
-        self.copy_front(block, Fact::SecondTag).copy_behind(block, Fact::SecondTag)
+        self.copy_from(block, 0)
+    }
+
+    /// Adds what stands in the part of the INVITE from there on.
+    fn copy_from(&mut self, block: &Block, start: usize) -> &mut Self {
+        let bytes = block.part(Part::Invite).0.get(start..).unwrap_or_default();
+        self.copy_bytes(bytes, if block.has(Fact::Answered) { kinds_in(bytes) } else { block.kinds() })
     }
 
     /// Adds the fields of a part of a block for which `keep` says yes, with From and To as in [`Packer::copy`].
@@ -689,6 +693,51 @@ mod tests {
                     prop_assert!(!packer.holds(fact, &[value.as_bytes(), b"\0"].concat()));
                 }
             }
+        }
+    }
+
+    proptest! {
+        /// Against every field, one after the other.
+        #[test]
+        fn what_the_head_says_is_what_the_fields_are(
+            key in 2_u8..4,
+            hops in 0_usize..3,
+            invite in prop::collection::vec((Fact::From as u8..Fact::Answered as u8, 0_usize..300), 0..8),
+            answer in prop::option::of(prop::collection::vec((Fact::From as u8..Fact::Answered as u8, 0_usize..9), 0..5)),
+        ) {
+            let mut packer = Packer::default();
+            let fact = |kind: u8| Fact::from_byte(kind).unwrap();
+            (0..key).for_each(|kind| _ = packer.push(fact(kind), &[kind; 300][..usize::from(kind) * 150]));
+            (0..hops).for_each(|hop| _ = packer.push(Fact::InviteHop, &[hop as u8; 8]));
+            invite.iter().for_each(|(kind, len)| _ = packer.push(fact(*kind), &[b'x'; 300][..*len]));
+            if let Some(answer) = &answer {
+                packer.push(Fact::Answered, b"hops");
+                answer.iter().for_each(|(kind, len)| _ = packer.push(fact(*kind), &[b'y'; 9][..*len]));
+            }
+            let block = packer.pack();
+            let all: Vec<_> = block.fields().map(|field| field.bytes).collect();
+            prop_assert_eq!(all.concat(), block.bytes());
+            for fact in Fact::ALL {
+                let fields = || block.fields().filter(|field| field.fact == fact);
+                prop_assert_eq!(block.has(fact), fields().count() > 0);
+                prop_assert_eq!(of_kind(block.bytes(), fact).count(), fields().count());
+                if fact.sharing() == Sharing::Nothing {
+                    prop_assert_eq!(block.all_own(fact).count(), fields().count());
+                }
+            }
+            let own = |fact| block.all_own(fact).next();
+            let (call_id, first, second) = block.key();
+            prop_assert_eq!((Some(call_id), Some(first), second), (own(Fact::CallId), own(Fact::FirstTag), own(Fact::SecondTag)));
+            let told = usize::from(key) + hops + invite.len();
+            let plain = block.fields().take(told).map(|field| field.bytes).collect::<Vec<_>>().concat();
+            for last in [Fact::FirstTag, Fact::SecondTag, Fact::InviteHop] {
+                packer.clear().copy_front(&block, last).copy_behind(&block, last);
+                prop_assert_eq!(&packer.bytes, &plain);
+                prop_assert_eq!(packer.kinds, kinds_in(&plain));
+            }
+            packer.clear().copy_invite(&block).copy_answer(&block, |_| true);
+            prop_assert!(packer.is(&block));
+            prop_assert_eq!(packer.pack().0, block.0);
         }
     }
 

@@ -8,8 +8,8 @@ use super::server::Crossing;
 use crate::packet::Endpoint;
 use crate::sip::sdp::{MediaSection, Sdp};
 use crate::sip::{
-    ChargingVector, FeatureTag, Header, Message, StartLine, communication_service, each_parameter, instance_in, tags_in,
-    without_tag,
+    ChargingVector, FeatureTag, Header, Message, StartLine, communication_service, each_parameter, instance_in,
+    tags_in, without_tag,
 };
 
 /// Most m= sections kept.
@@ -205,8 +205,8 @@ fn contact(packer: &mut Packer, device: Fact, message: &Message<'_>) -> bool {
         packer.push_new(Fact::CommunicationService, communication_service(message).as_deref());
         wants_service = false;
     }
-    let mut found = 0;
-    let mut take = |packer: &mut Packer, tag: FeatureTag<'_>| {
+    let (mut found, mut last) = (0, None);
+    let mut take = |packer: &mut Packer, tag| {
         if let FeatureTag::Icsi(urn) = &tag
             && wants_service
         {
@@ -215,7 +215,11 @@ fn contact(packer: &mut Packer, device: Fact, message: &Message<'_>) -> bool {
         }
         if found < MAX_VALUES && tag.is_im() {
             found += 1;
-            packer.push_list(Fact::FeatureTag, tag.text());
+            // What a Contact shows its Accept-Contact asks for.
+            if last.as_ref() != Some(&tag) {
+                packer.push_list(Fact::FeatureTag, tag.text());
+                last = Some(tag);
+            }
         }
     };
     let mut wants_instance = !packer.has(device);

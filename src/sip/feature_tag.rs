@@ -3,7 +3,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 use crate::sip::find::find;
 use crate::sip::header::Header;
@@ -157,10 +157,10 @@ pub(crate) fn each_parameter<'a>(value: &Value<'a>, mut each: impl FnMut(Paramet
 fn after_only_uri(value: &[u8]) -> Option<&[u8]> {
     let params = match value {
         [b'<', inside @ ..] => inside.get(find(b'>', inside)? + 1..)?,
-        [b'*', params @ ..] if params.starts_with(b";") && memchr(b'<', params).is_none() => params,
+        [b'*', params @ ..] if params.starts_with(b";") && find(b'<', params).is_none() => params,
         _ => return None,
     };
-    memchr(b',', params).is_none().then_some(params)
+    find(b',', params).is_none().then_some(params)
 }
 
 /// The instance that a parameter gives, without its angle brackets; empty where it has no value.
@@ -262,9 +262,7 @@ fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
     while let Some((before, after)) = find(b'%', rest).and_then(|at| rest.split_at_checked(at)) {
         plain.extend_from_slice(before);
         rest = match after {
-            [b'%', high, low, after @ ..]
-                if let (Some(high), Some(low)) = (hex(*high), hex(*low)) =>
-            {
+            [b'%', high, low, after @ ..] if let (Some(high), Some(low)) = (hex(*high), hex(*low)) => {
                 plain.push(high << 4 | low);
                 after
             }

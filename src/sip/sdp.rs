@@ -3,8 +3,6 @@
 
 use core::fmt;
 
-use memchr::memchr;
-
 use crate::sip::find::find;
 use crate::sip::multipart;
 use crate::sip::value::trim;
@@ -211,7 +209,7 @@ impl<'a> Lines<'a> {
 
     fn note(&mut self, attribute: &'a [u8]) {
         let (name, value) = name_and_value(attribute);
-        let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+        let is = |other: &[u8]| name == other || name.eq_ignore_ascii_case(other);
         let place = match name.len() {
             8 => {
                 self.direction = self.direction.or_else(|| Direction::named(name));
@@ -253,9 +251,9 @@ impl<'a> Iterator for Sections<'a> {
 
 /// The first line of a text, ended by CRLF or LF, and what follows it.
 fn line(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = memchr(b'\n', text).unwrap_or(text.len());
-    let line = text.get(..end).unwrap_or_default();
-    (line.strip_suffix(b"\r").unwrap_or(line), text.get(end + 1..).unwrap_or_default())
+    let end = find(b'\n', text).unwrap_or(text.len());
+    let (line, after) = text.split_at_checked(end).unwrap_or_default();
+    (line.strip_suffix(b"\r").unwrap_or(line), after.get(1..).unwrap_or_default())
 }
 
 /// The lines of a text.
