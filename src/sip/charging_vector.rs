@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::sip::parameter::Parameters;
+use crate::sip::parameter::{Parameters, is_same};
 
 /// The charging keys of one header. Values are quoted or bare on the wire, without their quotes here; escapes as sent.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -32,14 +32,14 @@ impl<'a> ChargingVector<'a> {
         let mut vector = Self::default();
         for parameter in Parameters::new(value) {
             let place = match parameter.name {
-                name if name.eq_ignore_ascii_case(b"icid-value") => &mut vector.icid,
-                name if name.eq_ignore_ascii_case(b"icid-generated-at") => &mut vector.generated_at,
-                name if name.eq_ignore_ascii_case(b"orig-ioi") => &mut vector.originating_ioi,
-                name if name.eq_ignore_ascii_case(b"term-ioi") => &mut vector.terminating_ioi,
-                name if name.eq_ignore_ascii_case(b"transit-ioi") => &mut vector.transit_ioi,
-                name if name.eq_ignore_ascii_case(b"related-icid") => &mut vector.related_icid,
-                name if name.eq_ignore_ascii_case(b"related-icid-gen-addr") => &mut vector.related_generated_at,
-                name if name.eq_ignore_ascii_case(b"fe-identifier") => &mut vector.fe_identifier,
+                name if is_same(name, b"icid-value") => &mut vector.icid,
+                name if is_same(name, b"icid-generated-at") => &mut vector.generated_at,
+                name if is_same(name, b"orig-ioi") => &mut vector.originating_ioi,
+                name if is_same(name, b"term-ioi") => &mut vector.terminating_ioi,
+                name if is_same(name, b"transit-ioi") => &mut vector.transit_ioi,
+                name if is_same(name, b"related-icid") => &mut vector.related_icid,
+                name if is_same(name, b"related-icid-gen-addr") => &mut vector.related_generated_at,
+                name if is_same(name, b"fe-identifier") => &mut vector.fe_identifier,
                 _ => continue,
             };
             *place = place.or(parameter.value.filter(|value| !value.is_empty()));

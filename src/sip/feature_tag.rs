@@ -8,7 +8,7 @@ use memchr::memchr_iter;
 use crate::sip::find::find;
 use crate::sip::header::Header;
 use crate::sip::message::Message;
-use crate::sip::parameter::{Parameter, Parameters, parameter};
+use crate::sip::parameter::{Parameter, Parameters, is_same, parameter};
 use crate::sip::value::Value;
 
 /// One feature tag of a message, or one URN where a tag lists several.
@@ -165,7 +165,7 @@ fn after_only_uri(value: &[u8]) -> Option<&[u8]> {
 
 /// The instance that a parameter gives, without its angle brackets; empty where it has no value.
 pub(crate) fn instance_in<'a>(parameter: &Parameter<'a>) -> Option<&'a [u8]> {
-    parameter.name.eq_ignore_ascii_case(INSTANCE).then(|| without_brackets(parameter.value.unwrap_or_default()))
+    is_same(parameter.name, INSTANCE).then(|| without_brackets(parameter.value.unwrap_or_default()))
 }
 
 /// The tags that a parameter gives.
@@ -201,10 +201,10 @@ impl<'a> Tags<'a> {
         let negated = value.first() == Some(&b'!') || value.eq_ignore_ascii_case(b"false");
         let (whole, urns) = match name {
             _ if negated => (None, None),
-            name if name.eq_ignore_ascii_case(SIP_IM) => (Some(FeatureTag::SipIm), None),
-            name if name.eq_ignore_ascii_case(SIP_IM_LARGE_MESSAGE) => (Some(FeatureTag::SipImLargeMessage), None),
-            name if name.eq_ignore_ascii_case(ICSI_REF) => (None, Some((Reference::Icsi, value))),
-            name if name.eq_ignore_ascii_case(IARI_REF) => (None, Some((Reference::Iari, value))),
+            name if is_same(name, SIP_IM) => (Some(FeatureTag::SipIm), None),
+            name if is_same(name, SIP_IM_LARGE_MESSAGE) => (Some(FeatureTag::SipImLargeMessage), None),
+            name if is_same(name, ICSI_REF) => (None, Some((Reference::Icsi, value))),
+            name if is_same(name, IARI_REF) => (None, Some((Reference::Iari, value))),
             _ => (None, None),
         };
         Self { whole, urns }
@@ -287,7 +287,7 @@ const fn hex(digit: u8) -> Option<u8> {
 
 fn strip_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let (start, rest) = text.split_at_checked(prefix.len())?;
-    start.eq_ignore_ascii_case(prefix).then_some(rest)
+    is_same(start, prefix).then_some(rest)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memmem};
 
-use crate::sip::parameter::{Parameters, parameter};
+use crate::sip::parameter::{Parameters, is_same, parameter};
 use crate::sip::value::trim;
 
 /// Multiparts inside one another that are looked into.
@@ -13,7 +13,7 @@ const DEPTH: u8 = 3;
 /// Without a Content-Type none is found. A part in a transfer encoding other than an identity is not.
 pub(super) fn find<'a>(body: &'a [u8], content_type: &[u8], wanted: &[u8]) -> Option<&'a [u8]> {
     // No parameters, which is the rule.
-    if content_type.eq_ignore_ascii_case(wanted) {
+    if is_same(content_type, wanted) {
         return Some(body);
     }
     find_within(body, content_type, wanted, DEPTH)

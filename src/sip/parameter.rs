@@ -78,6 +78,12 @@ impl<'a> Parameters<'a> {
     }
 }
 
+/// Whether two names are the same in any case. Nearly all are written as they are defined, and that is seen at once.
+#[inline]
+pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one == other || one.eq_ignore_ascii_case(other)
+}
+
 /// What ends a value without quotes, or makes it an unusual one.
 const fn ends_usual(byte: u8) -> bool {
     matches!(byte, b';' | b'"' | b'<' | b'(' | b' ' | b'\t' | b'\r' | b'\n')
@@ -112,7 +118,7 @@ fn unquote(value: &[u8]) -> &[u8] {
 #[must_use]
 pub fn parameter<'a>(params: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     Parameters::new(params)
-        .find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+        .find(|parameter| is_same(parameter.name, name))
         .map(|parameter| parameter.value.unwrap_or_default())
 }
 

@@ -5,6 +5,7 @@ use core::fmt;
 
 use crate::sip::find::find;
 use crate::sip::multipart;
+use crate::sip::parameter::is_same;
 use crate::sip::value::trim;
 
 /// One session description, borrowed and read on demand.
@@ -209,7 +210,7 @@ impl<'a> Lines<'a> {
 
     fn note(&mut self, attribute: &'a [u8]) {
         let (name, value) = name_and_value(attribute);
-        let is = |other: &[u8]| name == other || name.eq_ignore_ascii_case(other);
+        let is = |other: &[u8]| is_same(name, other);
         let place = match name.len() {
             8 => {
                 self.direction = self.direction.or_else(|| Direction::named(name));
