@@ -6,6 +6,9 @@
 
 use memchr::memchr;
 
+use crate::sip::find::{find, find_far};
+use crate::sip::method::Method;
+
 /// Longest header block, start line and empty line included. Beyond it nothing is framed ([`Fault::HeadTooLong`]).
 pub const HEAD_LIMIT: usize = 64 * 1024;
 /// Longest body. Beyond it nothing is framed ([`Fault::BodyTooLong`]).
@@ -340,8 +343,33 @@ pub(crate) fn is_familiar(bytes: &[u8]) -> bool {
 
 const VERSION: &[u8] = b"SIP/2.0";
 
+/// The length of a start line as nearly every stack writes it; absent says nothing but "look closer" (a test compares the
+/// two).
+#[inline]
+fn usual_line(bytes: &[u8]) -> Option<usize> {
+    let window = bytes.get(..START_LINE_LIMIT).unwrap_or(bytes);
+    if let Some(rest) = bytes.strip_prefix(b"SIP/2.0 ") {
+        let [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', ..] = rest else { return None };
+        return Some(find_far::<b'\n'>(window)? + 1);
+    }
+    let method = find(b' ', bytes.first_chunk::<16>()?)?;
+    Method::named(bytes.get(..method)?)?;
+    // What no Request-URI begins with is looked at closer.
+    let [b'A'..=b'Z' | b'a'..=b'z', ..] = bytes.get(method + 1..)? else { return None };
+    let end = find_far::<b'\n'>(window)?;
+    let uri = bytes.get(method + 1..end)?.strip_suffix(b" SIP/2.0\r")?;
+    (!uri.is_empty()).then_some(end + 1)
+}
+
 /// As [`start_line`]; there is known to be no LF before `seen`.
 fn start_line_from(bytes: &[u8], seen: usize) -> StartLine {
+    // Where a part was read before, the line comes in pieces, and is not read from its start again.
+    let usual = if seen == 0 { usual_line(bytes) } else { None };
+    usual.map_or_else(|| judge_line(bytes, seen), StartLine::Whole)
+}
+
+/// The same for any line.
+fn judge_line(bytes: &[u8], seen: usize) -> StartLine {
     let prefix = bytes.len().min(VERSION.len());
     let (head, tail) = bytes.split_at(prefix);
     if VERSION.get(..prefix).is_some_and(|version| head.eq_ignore_ascii_case(version)) {

@@ -1,5 +1,7 @@
 //! Header names: the ones that charging reads, with their compact forms.
 
+use crate::sip::find::{find, places};
+
 /// Makes the enum, the table of names and the table of compact names from one list.
 macro_rules! headers {
     ($($variant:ident = $name:literal $(/ $compact:literal)?,)*) => {
@@ -108,34 +110,87 @@ impl Header {
     /// How many have a fixed place in the index: those up to Content-Length.
     pub(super) const KEYS: usize = Self::ContentLength as usize + 1;
 
+    /// Its place in a set of them.
+    #[inline]
+    pub(super) const fn bit(self) -> u64 {
+        const { assert!(Self::COUNT <= u64::BITS as usize) }
+        1 << self as u8
+    }
+
     /// The header of that name, full or compact, in any case.
     #[must_use]
     pub fn named(name: &[u8]) -> Option<Self> {
-        let (first, last) = (name.first()?, name.last()?);
-        if name.len() == 1 {
-            return *COMPACT.get(usize::from(first.to_ascii_lowercase().checked_sub(b'a')?))?;
+        let mut line = [0; REACH];
+        let (begin, rest) = line.split_at_mut_checked(name.len())?;
+        begin.copy_from_slice(name);
+        *rest.first_mut()? = b':';
+        let (length, header) = Self::ahead_of_colon(&line)?;
+        header.filter(|_| length == name.len())
+    }
+
+    /// The length of what stands before the first colon of a line, and the header of that name. Absent without a colon.
+    #[inline(always)]
+    pub(super) fn ahead_of_colon(line: &[u8; REACH]) -> Option<(usize, Option<Self>)> {
+        let words = words(line);
+        let (within, word) = first_word(words[0]);
+        let length = match within {
+            Some(length) => length,
+            None => 8 + find(b':', line.get(8..)?)?,
+        };
+        Some((length, Self::of(&words, word, length)))
+    }
+
+    /// The header of a name of this length. `word`: the first word of it, as [`first_word`] gives it.
+    #[inline(always)]
+    fn of(words: &[u64; REACH / 8], word: u64, length: usize) -> Option<Self> {
+        if length == 1 {
+            let letter = (words[0] as u8).to_ascii_lowercase().checked_sub(b'a')?;
+            return *COMPACT.get(usize::from(letter))?;
         }
-        let middle = name.get(name.len() / 2)?;
-        let (full, header) = NAMES.get(usize::from(*SLOTS.get(slot(name.len(), *first, *middle, *last))?))?;
-        let same = full.len() == name.len() && (*full == name || full.eq_ignore_ascii_case(name));
-        same.then_some(*header)
+        let name = NAMES.get(usize::from(*SLOTS.get(slot(word, length))?))?;
+        let differ = (words[0] | name.case[0]) ^ name.lower[0]
+            | (words[1] | name.case[1]) ^ name.lower[1]
+            | (words[2] | name.case[2]) ^ name.lower[2]
+            | (words[3] | name.case[3]) ^ name.lower[3];
+        (differ == 0 && usize::from(name.length) == length).then_some(name.header)
     }
 }
 
-/// Where in [`SLOTS`] a name of this length and these three letters is looked for. Of each letter the bit that is the case
-/// is set.
+/// How far into a line is looked for its name and the colon behind it. No name is as long.
+pub(super) const REACH: usize = 32;
+
+/// The bytes in words, the first byte lowest.
 #[inline]
-const fn slot(length: usize, first: u8, middle: u8, last: u8) -> usize {
-    let letters = [first | 0x20, middle | 0x20, last | 0x20];
-    let mixed = length * FACTORS[0]
-        + letters[0] as usize * FACTORS[1]
-        + letters[1] as usize * FACTORS[2]
-        + letters[2] as usize * FACTORS[3];
-    mixed % SLOTS.len()
+const fn words(bytes: &[u8; REACH]) -> [u64; REACH / 8] {
+    let mut words = [0; REACH / 8];
+    let (chunks, _) = bytes.as_chunks::<8>();
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = u64::from_le_bytes(chunks[at]);
+        at += 1;
+    }
+    words
+}
+
+/// Where the colon is in the first word of a line, and the word in lower case without what follows the colon.
+#[inline]
+const fn first_word(word: u64) -> (Option<usize>, u64) {
+    let lower = word | 0x2020_2020_2020_2020;
+    let colon = places(word, b':');
+    if colon == 0 {
+        return (None, lower);
+    }
+    (Some(colon.trailing_zeros() as usize / 8), lower & (colon ^ (colon - 1)))
+}
+
+/// Where in [`SLOTS`] a name of this length and with this first word is looked for.
+#[inline]
+const fn slot(word: u64, length: usize) -> usize {
+    (word.wrapping_add(length as u64).wrapping_mul(FACTOR) >> 56) as usize
 }
 
 /// Chosen so that no two names share a slot, which the making of [`SLOTS`] checks.
-const FACTORS: [usize; 4] = [131, 114, 54, 180];
+const FACTOR: u64 = 0xaaf7_19f3_fd68_373b;
 
 /// The header of each compact letter.
 const COMPACT: [Option<Header>; 26] = {
@@ -150,12 +205,32 @@ const COMPACT: [Option<Header>; 26] = {
     table
 };
 
-/// The names and their headers.
-static NAMES: [(&[u8], Header); Header::COUNT] = {
-    let mut names: [(&[u8], Header); Header::COUNT] = [(b"", Header::CallId); Header::COUNT];
+/// A name as it is compared.
+struct Name {
+    /// In lower case, and all bits beyond it.
+    lower: [u64; REACH / 8],
+    /// What is set in the bytes of a line before they are compared: of a letter the bit that is its case, of a hyphen
+    /// nothing, and all beyond the name.
+    case: [u64; REACH / 8],
+    length: u8,
+    header: Header,
+}
+
+static NAMES: [Name; Header::COUNT] = {
+    let mut names = [const { Name { lower: [0; REACH / 8], case: [0; REACH / 8], length: 0, header: Header::CallId } };
+        Header::COUNT];
     let mut place = 0;
     while place < Header::COUNT {
-        names[place] = (Header::ALL[place].name().as_bytes(), Header::ALL[place]);
+        let name = Header::ALL[place].name().as_bytes();
+        let (mut lower, mut case) = ([0xff; REACH], [0xff; REACH]);
+        let mut at = 0;
+        while at < name.len() {
+            case[at] = if name[at].is_ascii_alphabetic() { 0x20 } else { 0 };
+            lower[at] = name[at] | case[at];
+            at += 1;
+        }
+        names[place] =
+            Name { lower: words(&lower), case: words(&case), length: name.len() as u8, header: Header::ALL[place] };
         place += 1;
     }
     names
@@ -167,8 +242,14 @@ static SLOTS: [u8; 256] = {
     let mut place = 0;
     while place < Header::COUNT {
         let name = Header::ALL[place].name().as_bytes();
-        let slot = slot(name.len(), name[0], name[name.len() / 2], name[name.len() - 1]);
-        assert!(slots[slot] == u8::MAX, "two names share a slot: choose other factors");
+        let mut line = [b':'; REACH];
+        let mut at = 0;
+        while at < name.len() {
+            line[at] = name[at];
+            at += 1;
+        }
+        let slot = slot(first_word(words(&line)[0]).1, name.len());
+        assert!(slots[slot] == u8::MAX, "two names share a slot: choose another factor");
         slots[slot] = place as u8;
         place += 1;
     }

@@ -1,91 +1,125 @@
 //! Where the headers of one message are.
 
+use core::ops::Range;
+
 use crate::sip::header::Header;
 use crate::sip::value::Value;
 
-/// Lines that are indexed, key headers included.
-const LINES: usize = 64;
+/// Lines that are indexed beside the key headers.
+const LINES: usize = 64 - Header::KEYS;
 /// Lines of one name that are indexed, so that fifty Vias or Routes leave room for the rest.
 const LINES_OF_ONE: u8 = 16;
 
-/// A range of the header block, which is at most 64 KiB.
+/// Where a value stands in the header block, which is at most 64 KiB.
 #[derive(Clone, Copy)]
-struct Line {
+struct Span {
     start: u16,
     end: u16,
-    header: u8,
 }
 
 /// An index of fixed size: offsets, no bytes, no allocation.
 ///
-/// Invariant: the first [`Header::KEYS`] lines are those of the key headers, each at the place of its own number, present
-/// or not (then empty, and its count is zero); so a message that overflows the index still has them. The lines from there to
-/// `used` are in the order of the message.
+/// The key headers have a place each, so that a message that overflows the index still has them; of them the first line
+/// counts. The lines of the others, `used` of them, are in the order of the message.
 #[derive(Clone)]
 pub(super) struct Index {
-    lines: [Line; LINES],
+    /// A bit for each header that there is, also where its lines found no room.
+    present: u64,
     used: u8,
-    /// How many lines of each header there were, also those left out.
-    seen: [u8; Header::COUNT],
+    /// Of each header that there is and is no key: its first line, and how many more there were.
+    first: [u8; Header::COUNT],
+    more: [u8; Header::COUNT],
+    keys: [Span; Header::KEYS],
+    spans: [Span; LINES],
+    /// Which header each of the lines is.
+    headers: [u8; LINES],
 }
 
 impl Index {
     pub(super) const fn new() -> Self {
-        let none = Line { start: 0, end: 0, header: 0 };
-        Self { lines: [none; LINES], used: Header::KEYS as u8, seen: [0; Header::COUNT] }
+        let none = Span { start: 0, end: 0 };
+        Self {
+            present: 0,
+            used: 0,
+            first: [0; Header::COUNT],
+            more: [0; Header::COUNT],
+            keys: [none; Header::KEYS],
+            spans: [none; LINES],
+            headers: [0; LINES],
+        }
     }
 
-    /// Adds a line, and tells whether there was room for it. A key header that was there already keeps its first place.
+    /// Adds a value, and tells whether there was room for it. A key header that was there already keeps its first value.
+    #[inline]
     pub(super) fn add(&mut self, header: Header, start: u16, end: u16) -> bool {
         let number = header as u8;
-        let Some(seen) = self.seen.get_mut(usize::from(number)) else { return false };
-        let earlier = *seen;
-        *seen = seen.saturating_add(1);
-        let place = if usize::from(number) < Header::KEYS {
-            if earlier > 0 {
-                return true;
+        let again = self.has(header);
+        self.present |= header.bit();
+        if let Some(key) = self.keys.get_mut(usize::from(number)) {
+            if !again {
+                *key = Span { start, end };
             }
-            number
-        } else {
-            if earlier >= LINES_OF_ONE {
-                return false;
-            }
-            self.used
-        };
-        let Some(line) = self.lines.get_mut(usize::from(place)) else { return false };
-        *line = Line { start, end, header: number };
-        if place == self.used {
-            self.used += 1;
+            return true;
         }
+        if again {
+            match self.more.get_mut(usize::from(number)) {
+                Some(more) if *more + 1 < LINES_OF_ONE => *more += 1,
+                _ => return false,
+            }
+        } else if let Some(first) = self.first.get_mut(usize::from(number)) {
+            *first = self.used;
+        }
+        let place = usize::from(self.used);
+        let (Some(span), Some(kind)) = (self.spans.get_mut(place), self.headers.get_mut(place)) else { return false };
+        *span = Span { start, end };
+        *kind = number;
+        self.used += 1;
         true
     }
 
-    /// The first line of a header.
+    /// The first value of a header.
+    #[inline]
     pub(super) fn first<'a>(&self, bytes: &'a [u8], header: Header) -> Option<Value<'a>> {
         if !self.has(header) {
             return None;
         }
-        self.all(bytes, header).next()
+        let key = self.keys.get(header as usize);
+        // Nothing where it found no room.
+        key.or_else(|| self.spans.get(self.places(header))?.first()).map(|span| span.value(bytes))
     }
 
     /// Whether there was a line of a header.
-    pub(super) fn has(&self, header: Header) -> bool {
-        self.seen.get(header as usize).is_some_and(|seen| *seen > 0)
+    #[inline]
+    pub(super) const fn has(&self, header: Header) -> bool {
+        self.present & header.bit() != 0
     }
 
-    /// The lines of a header, in their order.
+    /// The values of a header, in their order.
+    #[inline]
     pub(super) fn all<'a>(&self, bytes: &'a [u8], header: Header) -> impl Iterator<Item = Value<'a>> + use<'_, 'a> {
-        let number = header as usize;
-        let places = match number < Header::KEYS {
-            true if self.has(header) => number..number + 1,
-            true => 0..0,
-            false => Header::KEYS..usize::from(self.used),
-        };
-        let lines = self.lines.get(places).unwrap_or_default();
-        lines.iter().filter(move |line| usize::from(line.header) == number).map(|line| {
-            // The range was one of these bytes when it was added.
-            Value::new(bytes.get(usize::from(line.start)..usize::from(line.end)).unwrap_or_default())
-        })
+        let key = self.keys.get(header as usize).filter(|_| self.has(header));
+        let places = self.places(header);
+        let (headers, spans) = (self.headers.get(places.clone()), self.spans.get(places));
+        let more = self.more.get(header as usize).copied().unwrap_or_default();
+        let lines = headers.unwrap_or_default().iter().zip(spans.unwrap_or_default());
+        let lines = lines.filter(move |(other, _)| **other == header as u8).map(|(_, span)| span);
+        key.into_iter().chain(lines.take(1 + usize::from(more))).map(|span| span.value(bytes))
+    }
+
+    /// The places of the lines from the first of a header on; none of one that is absent, or a key.
+    #[inline]
+    fn places(&self, header: Header) -> Range<usize> {
+        let (number, used) = (header as usize, usize::from(self.used));
+        let first = self.first.get(number).filter(|_| self.has(header) && number >= Header::KEYS);
+        first.map_or(used, |first| usize::from(*first))..used
+    }
+}
+
+impl Span {
+    /// The range was one of these bytes when it was added.
+    #[inline]
+    fn value(self, bytes: &[u8]) -> Value<'_> {
+        Value::trimmed(bytes.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default())
     }
 }
 

@@ -1,8 +1,7 @@
 //! The lines of a header block.
 
-use memchr::memchr;
-
-use crate::sip::find::find;
+use crate::sip::find::{find, find_far};
+use crate::sip::header::Header;
 
 /// Bytes of a header block that are read, start line included: offsets are 16 bits. A UDP datagram has no more.
 pub(super) const HEADER_BLOCK: usize = 64 * 1024;
@@ -12,81 +11,112 @@ pub(super) const LINES: usize = 1024;
 
 /// Header lines of a block, folds joined.
 pub(super) struct Lines<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    block: &'a [u8],
+    /// From the next line on.
+    rest: &'a [u8],
     /// Whether bytes that were sent may follow the last of these.
     cut: bool,
     /// A line ended in LF alone.
     pub(super) bare: bool,
 }
 
-pub(super) enum Next {
-    /// A line with its folds, without its last line end.
-    Line { start: usize, end: usize },
+pub(super) enum Next<'a> {
+    Line(Line<'a>),
     /// The empty line; the body starts here.
     Body(usize),
     /// The bytes end before the empty line. A line without its end is not read: it could be half a tag.
     Unfinished,
 }
 
+/// A header line with its folds, without its last line end.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a> {
+    /// Where in the block it begins.
+    pub(super) start: usize,
+    pub(super) text: &'a [u8],
+    /// The same, and all that follows in the block.
+    from: &'a [u8],
+}
+
 impl<'a> Lines<'a> {
     /// Where the next line starts, or the one that was not read.
     pub(super) const fn at(&self) -> usize {
-        self.at
+        self.block.len() - self.rest.len()
     }
 
     /// Reads from the first header line, at `at`, to the end of the block.
-    pub(super) const fn new(bytes: &'a [u8], at: usize, cut: bool) -> Self {
-        Self { bytes, at, cut, bare: false }
+    pub(super) fn new(block: &'a [u8], at: usize, cut: bool) -> Self {
+        Self { block, rest: block.get(at..).unwrap_or_default(), cut, bare: false }
     }
 
     #[inline]
-    pub(super) fn next(&mut self) -> Next {
-        let start = self.at;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        match rest {
-            [b'\n', ..] => return Next::Body(start + 1),
-            [b'\r', b'\n', ..] => return Next::Body(start + 2),
-            _ => {}
+    pub(super) fn next(&mut self) -> Next<'a> {
+        let (from, start) = (self.rest, self.at());
+        let Some((mut text, mut rest)) = cut_line(from, 0) else { return Next::Unfinished };
+        if matches!(text, [] | [b'\r']) {
+            return Next::Body(self.block.len() - rest.len());
         }
-        let Some(length) = memchr(b'\n', rest) else { return Next::Unfinished };
-        let mut end = start + length;
-        if !matches!(rest.get(length + 1), Some(b'!'..)) {
-            let Some(folded) = self.folded(end) else { return Next::Unfinished };
-            end = folded;
+        if !matches!(rest.first(), Some(b'!'..)) {
+            let Some(folded) = self.folded(from, text.len()) else { return Next::Unfinished };
+            (text, rest) = folded;
         }
-        self.at = end + 1;
-        let ends_in_crlf = end.checked_sub(1).and_then(|before| self.bytes.get(before)) == Some(&b'\r');
-        self.bare |= !ends_in_crlf;
-        Next::Line { start, end: end - usize::from(ends_in_crlf) }
+        self.rest = rest;
+        let text = text.strip_suffix(b"\r").unwrap_or_else(|| {
+            self.bare = true;
+            text
+        });
+        Next::Line(Line { start, text, from })
     }
 
-    /// The end of a line whose own line end is at `end`, with its folds.
+    /// A line whose own line end is at `end`, with its folds, and what follows it.
     #[cold]
-    fn folded(&self, mut end: usize) -> Option<usize> {
+    fn folded(&self, from: &'a [u8], mut end: usize) -> Option<(&'a [u8], &'a [u8])> {
         loop {
-            match self.bytes.get(end + 1) {
+            match from.get(end + 1) {
                 Some(b' ' | b'\t') => {}
                 // The fold that carries the tag may be what the capture cut off.
                 None if self.cut => return None,
-                _ => return Some(end),
+                _ => return cut_line(from, end),
             }
-            end += 1 + memchr(b'\n', self.bytes.get(end + 1..)?)?;
+            end += 1 + find_far::<b'\n'>(from.get(end + 1..)?)?;
         }
     }
 }
 
-/// Name and value of a header line; absent when it is none. Blanks may stand before the colon (RFC 3261 §7.3.1).
+/// What stands before and after the first LF that is not before `seen`.
 #[inline]
-pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = find(b':', line)?;
-    let mut name = line.get(..colon)?;
-    while let [rest @ .., b' ' | b'\t'] = name {
-        name = rest;
+fn cut_line(bytes: &[u8], seen: usize) -> Option<(&[u8], &[u8])> {
+    let end = seen + find_far::<b'\n'>(bytes.get(seen..)?)?;
+    Some((bytes.get(..end)?, bytes.get(end + 1..)?))
+}
+
+impl<'a> Line<'a> {
+    /// Which header it is, if it is one that is read, and its value; absent when it is no header line.
+    #[inline]
+    pub(super) fn field(&self) -> Option<(Option<Header>, &'a [u8])> {
+        if let Some(begin) = self.from.first_chunk()
+            && let Some((colon, header)) = Header::ahead_of_colon(begin)
+            && let Some(value) = self.text.get(colon + 1..)
+            // Any other name is one if no blank is at its ends.
+            && (header.is_some() || matches!((begin.first(), begin.get(colon.wrapping_sub(1))), (Some(b'!'..), Some(b'!'..))))
+        {
+            return Some((header, value));
+        }
+        let (name, value) = self.split()?;
+        Some((Header::named(name), value))
     }
-    // A line that starts with a blank is a fold of nothing.
-    let blank = matches!(name, [] | [b' ' | b'\t', ..]);
-    (!blank).then_some((name, line.get(colon + 1..)?))
+
+    /// Name and value; absent when it is no header line. Blanks may stand before the colon (RFC 3261 §7.3.1).
+    pub(super) fn split(&self) -> Option<(&'a [u8], &'a [u8])> {
+        let colon = find(b':', self.text)?;
+        let mut name = self.text.get(..colon)?;
+        while let [rest @ .., b' ' | b'\t'] = name {
+            name = rest;
+        }
+        // A line that starts with a blank is a fold of nothing.
+        let blank = matches!(name, [] | [b' ' | b'\t', ..]);
+        (!blank).then_some((name, self.text.get(colon + 1..)?))
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +159,7 @@ mod tests {
             let mut found = Vec::new();
             let body = loop {
                 match lines.next() {
-                    Next::Line { start, end } => found.push((start, end)),
+                    Next::Line(line) => found.push((line.start, line.start + line.text.len())),
                     Next::Body(at) => break Some(at),
                     Next::Unfinished => break None,
                 }

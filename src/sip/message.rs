@@ -7,7 +7,7 @@ use crate::sip::cseq::CSeq;
 use crate::sip::defect::Defect;
 use crate::sip::header::Header;
 use crate::sip::index::Index;
-use crate::sip::lines::{self, LINES, Lines, Next};
+use crate::sip::lines::{LINES, Lines, Next};
 use crate::sip::method::Method;
 use crate::sip::scan::Scan;
 use crate::sip::sdp::Sdp;
@@ -159,9 +159,9 @@ impl<'a> Message<'a> {
         }
         let mut lines = Lines::new(self.head(), self.headers_at, false);
         for _ in 0..LINES {
-            let Next::Line { start, end } = lines.next() else { return None };
-            let line = self.bytes.get(start..end).and_then(lines::split);
-            let value = line.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| Value::new(value));
+            let Next::Line(line) = lines.next() else { return None };
+            let named = line.split().filter(|(found, _)| found.eq_ignore_ascii_case(name));
+            let value = named.map(|(_, value)| Value::new(value));
             if value.is_some() {
                 return value;
             }

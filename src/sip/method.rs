@@ -26,8 +26,15 @@ pub enum Method<'a> {
 impl<'a> Method<'a> {
     /// The method a token names.
     #[must_use]
+    #[inline]
     pub fn new(token: &'a [u8]) -> Self {
-        match token {
+        Self::named(token).unwrap_or(Self::Other(token))
+    }
+
+    /// The method of that name, where it is one of those that have a name here.
+    #[inline]
+    pub(super) fn named(token: &[u8]) -> Option<Self> {
+        Some(match token {
             b"INVITE" => Self::Invite,
             b"ACK" => Self::Ack,
             b"BYE" => Self::Bye,
@@ -42,8 +49,8 @@ impl<'a> Method<'a> {
             b"NOTIFY" => Self::Notify,
             b"REFER" => Self::Refer,
             b"PUBLISH" => Self::Publish,
-            other => Self::Other(other),
-        }
+            _ => return None,
+        })
     }
 
     /// The token, as sent.
@@ -73,6 +80,14 @@ impl fmt::Debug for Method<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.token().escape_ascii())
     }
+}
+
+/// Whether all of these bytes may. Without a branch for each: a tag has some ten of them, and they nearly always may.
+#[inline]
+pub(super) fn are_token(text: &[u8]) -> bool {
+    let (eights, rest) = text.as_chunks::<8>();
+    let all = |text: &[u8]| text.iter().fold(true, |all, byte| all & is_token(*byte));
+    eights.iter().all(|eight| all(eight)) && rest.iter().all(|byte| is_token(*byte))
 }
 
 /// Whether a byte may stand in a token (RFC 3261 §25.1).

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use crate::sip::method::is_token;
+use crate::sip::find::{find, find_far};
+use crate::sip::method::are_token;
 use crate::sip::parameter::{self, parameter};
 use crate::sip::value::{Pieces, end_of_quoted, is_space, opens_quoted, trim, unfold};
 
@@ -88,22 +89,26 @@ impl<'a> Usual<'a> {
     pub(super) fn read(value: &'a [u8]) -> Option<Self> {
         let inside = match value {
             [b'<', inside @ ..] => inside,
-            [b'"', name @ ..] => match name.get(memchr2(b'"', b'\\', name)?..)? {
-                [b'"', b' ', b'<', inside @ ..] | [b'"', b'<', inside @ ..] => inside,
-                _ => return None,
-            },
+            [b'"', name @ ..] => {
+                let (name, rest) = name.split_at_checked(find(b'"', name)?)?;
+                if find(b'\\', name).is_some() {
+                    return None;
+                }
+                match rest {
+                    [b'"', b' ', b'<', inside @ ..] | [b'"', b'<', inside @ ..] => inside,
+                    _ => return None,
+                }
+            }
             _ => return None,
         };
-        let (uri, params) = inside.split_at_checked(memchr(b'>', inside)?)?;
+        let (uri, params) = inside.split_at_checked(find_far::<b'>'>(inside)?)?;
         let params = params.get(1..)?;
         if is_space(*uri.first()?) || is_space(*uri.last()?) {
             return None;
         }
         let tag = match params {
             [] => params,
-            [b';', b't', b'a', b'g', b'=', tag @ ..] if !tag.is_empty() && tag.iter().all(|byte| is_token(*byte)) => {
-                tag
-            }
+            [b';', b't', b'a', b'g', b'=', tag @ ..] if !tag.is_empty() && are_token(tag) => tag,
             _ => return None,
         };
         Some(Self { without_tag: value.get(..value.len() - params.len())?, tag })

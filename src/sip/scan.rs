@@ -1,17 +1,15 @@
 //! The pass over a message that fills its index and judges it.
 
-use memchr::memchr;
-
 use crate::sip::anomaly::Anomaly;
 use crate::sip::cseq::{CSeq, decimal};
 use crate::sip::defect::Defect;
-use crate::sip::find::has_blank;
+use crate::sip::find::{find_far, has_any};
 use crate::sip::header::Header;
-use crate::sip::lines::{self, HEADER_BLOCK, LINES, Lines, Next};
+use crate::sip::lines::{HEADER_BLOCK, LINES, Line, Lines, Next};
 use crate::sip::message::{Carriage, Message};
 use crate::sip::name_addr::{NameAddr, Usual};
 use crate::sip::start_line::{StartLine, has_uri_headers};
-use crate::sip::value::{Value, is_space};
+use crate::sip::value::{Value, is_space, trim_telling};
 use crate::sip::via;
 
 /// The state of one pass over a message.
@@ -34,7 +32,7 @@ impl<'m, 'a> Scan<'m, 'a> {
     /// Reads the start line.
     pub(super) fn start_line(&mut self) -> Result<(), Defect> {
         let block = self.block();
-        let end = memchr(b'\n', block).ok_or(Defect::NotSip)?;
+        let end = find_far::<b'\n'>(block).ok_or(Defect::NotSip)?;
         let line = block.get(..end).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or_else(|| {
             self.message.anomalies.insert(Anomaly::BareLineFeed);
@@ -60,11 +58,11 @@ impl<'m, 'a> Scan<'m, 'a> {
         let mut read = 0;
         loop {
             match lines.next() {
-                Next::Line { start, end } if read < LINES => {
+                Next::Line(line) if read < LINES => {
                     read += 1;
-                    self.line(block, start, end);
+                    self.line(&line);
                 }
-                Next::Line { .. } => self.note(Anomaly::HeaderBlockLimit),
+                Next::Line(_) => self.note(Anomaly::HeaderBlockLimit),
                 Next::Body(at) => {
                     self.message.head = at;
                     break;
@@ -90,18 +88,20 @@ impl<'m, 'a> Scan<'m, 'a> {
     }
 
     /// Reads one header line.
-    fn line(&mut self, block: &'a [u8], start: usize, end: usize) {
-        let line = block.get(start..end).unwrap_or_default();
-        let Some((name, value)) = lines::split(line) else { return self.note(Anomaly::BadLine) };
-        let Some(header) = Header::named(name) else { return };
-        self.special(header, Value::new(value));
-        let range = u16::try_from(end - value.len()).ok().zip(u16::try_from(end).ok());
-        let added = range.is_some_and(|(start, end)| self.message.index.add(header, start, end));
+    fn line(&mut self, line: &Line<'a>) {
+        let Some((header, text)) = line.field() else { return self.note(Anomaly::BadLine) };
+        let Some(header) = header else { return };
+        let (before, trimmed) = trim_telling(text);
+        let start = line.start + line.text.len() - text.len() + before;
+        self.special(header, Value::trimmed(trimmed));
+        // The block has no more bytes than fit.
+        let added = self.message.index.add(header, start as u16, (start + trimmed.len()) as u16);
         // Vias beyond the index are counted, and nothing else is asked of them.
         self.message.anomalies.insert_if(!added && header != Header::Via, Anomaly::IndexFull);
     }
 
     /// What is read at once: the key headers, and the few others where an oddity is worth a note.
+    #[inline(never)]
     fn special(&mut self, header: Header, value: Value<'a>) {
         match header {
             Header::CallId | Header::From | Header::To | Header::CSeq => self.key(header, value),
@@ -115,7 +115,7 @@ impl<'m, 'a> Scan<'m, 'a> {
                 self.message.anomalies.insert_if(line.odd, Anomaly::ViaSyntax);
             }
             Header::Contact => {
-                let bare = memchr(b'<', value.raw()).is_none();
+                let bare = value.raw().first() != Some(&b'<') && find_far::<b'<'>(value.raw()).is_none();
                 self.message.anomalies.insert_if(bare && has_uri_headers(value.raw()), Anomaly::ContactSyntax);
             }
             Header::Date => self.message.anomalies.insert_if(!value.raw().ends_with(b"GMT"), Anomaly::DateSyntax),
@@ -134,7 +134,7 @@ impl<'m, 'a> Scan<'m, 'a> {
         match header {
             Header::CallId => {
                 self.message.call_id = value.raw();
-                let odd = has_blank(value.raw()) && value.raw().iter().any(|byte| is_space(*byte));
+                let odd = has_any(value.raw(), |byte| byte <= b' ') && value.raw().iter().any(|byte| is_space(*byte));
                 self.message.anomalies.insert_if(odd, Anomaly::CallIdSyntax);
             }
             Header::From => self.message.from_tag = self.tag(value, Defect::NoFrom),
@@ -188,15 +188,14 @@ impl<'m, 'a> Scan<'m, 'a> {
             return Err(defect);
         }
         let message = &*self.message;
-        for (header, defect) in [
+        let needed = [
             (Header::CallId, Defect::NoCallId),
             (Header::From, Defect::NoFrom),
             (Header::To, Defect::NoTo),
             (Header::CSeq, Defect::NoCSeq),
-        ] {
-            if !message.index.has(header) {
-                return Err(defect);
-            }
+        ];
+        if let Some((_, defect)) = needed.into_iter().find(|(header, _)| !message.index.has(*header)) {
+            return Err(defect);
         }
         if message.call_id.is_empty() {
             return Err(Defect::NoCallId);

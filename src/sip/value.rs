@@ -19,6 +19,12 @@ impl<'a> Value<'a> {
         Self(trim(bytes))
     }
 
+    /// A value of bytes without white space around them.
+    #[inline]
+    pub(super) const fn trimmed(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes as sent, folds included.
     #[must_use]
     #[inline]
@@ -180,31 +186,40 @@ pub(super) const fn is_space(byte: u8) -> bool {
 /// Without the white space and folds around it.
 #[inline]
 pub(super) const fn trim(bytes: &[u8]) -> &[u8] {
+    trim_telling(bytes).1
+}
+
+/// The same, and how many bytes were before it.
+#[inline]
+pub(super) const fn trim_telling(bytes: &[u8]) -> (usize, &[u8]) {
     // What nearly every value is: a blank after the colon, and none at its end.
-    let rest = match bytes {
-        [b' ', rest @ ..] => rest,
-        _ => bytes,
+    let (before, rest) = match bytes {
+        [b' ', rest @ ..] => (1, rest),
+        _ => (0, bytes),
     };
-    match rest {
-        [first, .., last] if *first > b' ' && *last > b' ' => rest,
+    match (rest.first(), rest.last()) {
+        (Some(b'!'..), Some(b'!'..)) => (before, rest),
         _ => trim_slowly(bytes),
     }
 }
 
-const fn trim_slowly(mut bytes: &[u8]) -> &[u8] {
-    while let [first, rest @ ..] = bytes {
+#[cold]
+const fn trim_slowly(bytes: &[u8]) -> (usize, &[u8]) {
+    let mut rest = bytes;
+    while let [first, inside @ ..] = rest {
         if !is_space(*first) {
             break;
         }
-        bytes = rest;
+        rest = inside;
     }
-    while let [rest @ .., last] = bytes {
+    let before = bytes.len() - rest.len();
+    while let [inside @ .., last] = rest {
         if !is_space(*last) {
             break;
         }
-        bytes = rest;
+        rest = inside;
     }
-    bytes
+    (before, rest)
 }
 
 /// Each fold, and the white space around it, as one space.

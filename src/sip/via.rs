@@ -4,6 +4,7 @@ use core::fmt;
 
 use memchr::memchr;
 
+use crate::sip::find::{find, has_any};
 use crate::sip::parameter::parameter;
 use crate::sip::value::{Pieces, Value, is_space, trim};
 
@@ -66,18 +67,41 @@ pub(super) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Reads a line; its branch only where it is the top one.
+    #[inline]
     pub(super) fn read(value: Value<'a>, top: bool) -> Self {
-        let single = memchr(b',', value.raw()).is_none();
-        if single && !top {
-            return Self { values: 1, branch: &[], odd: value.raw().is_empty() };
+        let raw = value.raw();
+        if top && !has_any(raw, |byte| (byte == b',') | (byte == b'"') | (byte == b'<') | (byte == b'(')) {
+            return Self::read_plain(raw);
         }
+        if !top && !has_any(raw, |byte| byte == b',') {
+            return Self { values: 1, branch: &[], odd: raw.is_empty() };
+        }
+        Self::read_slowly(raw, top)
+    }
+
+    /// The top line, where nothing in it can hide a separator: what nearly every one is.
+    fn read_plain(raw: &'a [u8]) -> Self {
+        let mut line = Self { values: u16::from(!raw.is_empty()), branch: &[], odd: false };
+        let mut branch = None;
+        let (mut before, mut rest) = (false, raw);
+        loop {
+            let at = find(b';', rest);
+            let piece = trim(at.and_then(|at| rest.get(..at)).unwrap_or(rest));
+            line.odd |= piece.is_empty();
+            if before && branch.is_none() {
+                branch = branch_of(piece);
+            }
+            let Some(next) = at.and_then(|at| rest.get(at + 1..)) else { break };
+            (before, rest) = (true, next);
+        }
+        line.branch = branch.unwrap_or_default();
+        line
+    }
+
+    /// The same for any line.
+    fn read_slowly(raw: &'a [u8], top: bool) -> Self {
         let mut line = Self { values: 0, branch: &[], odd: false };
-        if single && !value.raw().is_empty() {
-            line.values = 1;
-            line.read_branch(value.raw());
-            return line;
-        }
-        for element in Pieces::new(value.raw(), b',').map(trim) {
+        for element in Pieces::new(raw, b',').map(trim) {
             if element.is_empty() {
                 line.odd = true;
                 continue;
@@ -99,17 +123,45 @@ impl<'a> Line<'a> {
             if place == 0 || branch.is_some() {
                 continue;
             }
-            let read = crate::sip::parameter::read(piece);
-            branch = (read.name == b"branch" || read.name.eq_ignore_ascii_case(b"branch"))
-                .then(|| read.value.unwrap_or_default());
+            branch = branch_of(piece);
         }
         self.branch = branch.unwrap_or_default();
     }
 }
 
+/// The branch, where a parameter is one.
+#[inline]
+fn branch_of(piece: &[u8]) -> Option<&[u8]> {
+    // As nearly all write it.
+    if let Some(value) = piece.strip_prefix(b"branch=")
+        && matches!(value.first(), Some(b'!' | b'#'..))
+    {
+        return Some(value);
+    }
+    let read = crate::sip::parameter::read(piece);
+    read.name.eq_ignore_ascii_case(b"branch").then(|| read.value.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_line_is_read_as_any_other(
+            words in prop::collection::vec(prop::sample::select(vec![
+                ";", ";branch=", "branch", "BRANCH", "=", "z9", " ", "\t", "\r\n ", "rport", ";received=1", ":", "/", ")", ">", "\\",
+            ]), 0..12),
+            start in prop::sample::select(vec!["", "SIP/2.0/UDP a:1", "SIP/2.0/UDP a;branch=z9hG4bK1"]),
+        ) {
+            let text = start.to_owned() + &words.concat();
+            let value = Value::new(text.as_bytes());
+            let (plain, slow) = (Line::read_plain(value.raw()), Line::read_slowly(value.raw(), true));
+            prop_assert_eq!((plain.values, plain.branch, plain.odd), (slow.values, slow.branch, slow.odd));
+        }
+    }
 
     #[test]
     fn white_space_may_stand_around_the_slashes() {

@@ -9,6 +9,35 @@ fn framed(head: &str, body: &[u8]) -> Framing {
     frame(&bytes)
 }
 
+proptest! {
+    #[test]
+    fn the_usual_start_line_is_judged_as_any_other(
+        words in prop::collection::vec(prop::sample::select(vec![
+            " ", "SIP/2.0", "\r\n", "\n", "\r", "\t", "INVITE", "BYE", "X", "sip:a@b", "/", "*", "a", "200", "20", " OK", " SIP/2.0\r\n", "sip/2.0",
+            "INVITE sip:a@b SIP/2.0\r\n", "SIP/2.0 200 ",
+        ]), 0..9),
+    ) {
+        let bytes = words.concat().into_bytes();
+        if let Some(length) = usual_line(&bytes) {
+            prop_assert_eq!(judge_line(&bytes, 0), StartLine::Whole(length));
+        }
+    }
+}
+
+#[test]
+fn usual_start_lines_take_the_short_way() {
+    for line in ["INVITE sip:a@b;x=y SIP/2.0\r\n", "PUBLISH urn:a SIP/2.0\r\n", "SIP/2.0 200 OK\r\n", "SIP/2.0 180 \n"]
+    {
+        assert_eq!(usual_line(line.as_bytes()), Some(line.len()), "{line}");
+    }
+    // As long as one may be, and longer.
+    for length in [START_LINE_LIMIT - 1, START_LINE_LIMIT, START_LINE_LIMIT + 1] {
+        let line = format!("SIP/2.0 200 {}\r\n", "x".repeat(length - 14));
+        assert_eq!(usual_line(line.as_bytes()).is_some(), line.len() <= START_LINE_LIMIT);
+        assert_eq!(judge_line(line.as_bytes(), 0) == StartLine::No, line.len() > START_LINE_LIMIT);
+    }
+}
+
 #[test]
 fn frames_by_its_own_content_length() {
     assert_eq!(frame(BYE), Framing::Message(BYE.len()));
