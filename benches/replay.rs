@@ -13,9 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tolltap::capture::{CaptureFiles, PcapWriter, Position};
+use tolltap::capture::{CaptureFiles, PcapWriter};
 use tolltap::charging::PackedRecord;
-use tolltap::pipeline::{self, Receiver};
+use tolltap::pipeline::{self, Reading, Receiver};
 use tolltap::probe::{Loss, Note, Options, Probe};
 
 use traffic::Traffic;
@@ -352,6 +352,8 @@ fn core_alone(file: &Path) {
     struct Dropped(u64);
 
     impl Receiver for Dropped {
+        type Progress = Reading;
+
         fn record(&mut self, _: Box<PackedRecord>) -> ControlFlow<()> {
             self.0 += 1;
             ControlFlow::Continue(())
@@ -365,7 +367,7 @@ fn core_alone(file: &Path) {
             ControlFlow::Continue(())
         }
 
-        fn progress(&mut self, _: Position, _: u64) {}
+        fn progress(&mut self, _: Reading) {}
     }
 
     let mut files = CaptureFiles::open(&[file.to_owned()]).expect("the capture was just written");

@@ -7,20 +7,13 @@ use super::{
     damage::{Damage, Fault},
     error::CaptureError,
     interface::{Interface, Interfaces},
+    item::Item,
     pcap::{Magic, Pcap},
     pcapng::{Found, Pcapng, block},
     record::Record,
     source::Source,
 };
 use crate::{packet::Frame, probe::Loss, time::Timestamp};
-
-/// What a capture file gives.
-#[derive(Clone, Copy, Debug)]
-pub enum Item<'a> {
-    Frame(Frame<'a>),
-    /// Frames that the capture program says it has missed.
-    Loss(Loss),
-}
 
 /// A file being read, stopped at its current item; the bytes of that item stay in the file's own buffer.
 ///

@@ -7,8 +7,9 @@ use super::{
     ahead::Stop,
     damage::Damage,
     error::CaptureError,
-    file::{CaptureFile, Item},
+    file::CaptureFile,
     interface::{Interface, Interfaces},
+    item::Item,
 };
 use crate::time::Timestamp;
 

@@ -101,7 +101,7 @@ impl Delivery {
     fn gave_up(&self) -> Ch1Error {
         Ch1Error::GaveUp {
             address: self.address.clone(),
-            seconds: self.options.give_up_after.unwrap_or_default().as_secs(),
+            seconds: self.patience().unwrap_or_default().as_secs(),
             unacknowledged: self.outbox.counts().kept,
             last: self.last.clone(),
             acknowledgements: Box::new(self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()),
@@ -130,7 +130,12 @@ impl Delivery {
             return None;
         }
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        self.options.give_up_after.map(|patience| since + patience)
+        self.patience().map(|patience| since + patience)
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        let at_the_end = self.options.give_up_at_the_end.filter(|_| self.outbox.is_closed());
+        at_the_end.or(self.options.give_up_after)
     }
 
     /// One connection, from its making to its loss.

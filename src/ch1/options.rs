@@ -26,6 +26,8 @@ pub struct ClientOptions {
     pub longest_backoff: Duration,
     /// Without any answer for this long while reports wait, the client gives up; never when absent.
     pub give_up_after: Option<Duration>,
+    /// The same once the outbox is closed, where it is not the same.
+    pub give_up_at_the_end: Option<Duration>,
 }
 
 impl Default for ClientOptions {
@@ -41,6 +43,7 @@ impl Default for ClientOptions {
             backoff: Duration::from_millis(100),
             longest_backoff: Duration::from_secs(5),
             give_up_after: Some(Duration::from_secs(30)),
+            give_up_at_the_end: None,
         }
     }
 }

@@ -4,19 +4,17 @@ use core::ops::ControlFlow;
 
 use super::format::Format;
 use super::listing::{Listing, ListingError};
-use crate::capture::Position;
 use crate::ch1::wire;
 use crate::charging::PackedRecord;
 use crate::outbox::{Gap, GapCause, Outbox, Refused, Report, SealedRecord};
 use crate::packet::InterfaceId;
-use crate::pipeline::Receiver;
+use crate::pipeline::{Reading, Receiver};
 use crate::probe::{Loss, Note};
 use crate::session::Dropped;
 use crate::telemetry::{Progress, log};
 
-/// Takes records from the core: one copy goes to the outbox, and what is to be printed of it
-/// waits. What may have cost records goes to the
-/// outbox too, as a gap.
+/// Takes records from the core: one copy goes to the outbox, and what is to be printed of it waits. What may have cost
+/// records goes to the outbox too, as a gap.
 pub(super) struct Desk<'a> {
     outbox: &'a Outbox,
     format: Format,
@@ -67,6 +65,8 @@ impl<'a> Desk<'a> {
 }
 
 impl Receiver for Desk<'_> {
+    type Progress = Reading;
+
     fn record(&mut self, record: Box<PackedRecord>) -> ControlFlow<()> {
         let record = wire::seal_in(&mut self.room, &record.read::<&[u8]>());
         self.records += 1;
@@ -97,8 +97,8 @@ impl Receiver for Desk<'_> {
         }
     }
 
-    fn progress(&mut self, position: Position, frames: u64) {
-        self.progress.update(position, frames, self.records);
+    fn progress(&mut self, reading: Reading) {
+        self.progress.update(reading.position, reading.frames, self.records);
     }
 }
 

@@ -131,6 +131,14 @@ impl<W: Write> RecordWriter<W> {
         }
     }
 
+    /// What was written reaches whoever reads it.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Hands the output back, flushed.
     ///
     /// # Errors

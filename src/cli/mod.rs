@@ -1,11 +1,18 @@
 //! The command line: one file per command.
 
+mod ch1;
 mod desk;
 pub mod enabler;
 pub mod format;
 mod instant;
 mod listing;
+#[cfg(feature = "live")]
+pub mod live;
+#[cfg(feature = "live")]
+mod live_desk;
 mod options;
+#[cfg(feature = "live")]
+mod printer;
 pub mod records;
 pub mod replay;
 
@@ -31,6 +38,8 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Replay(replay::ReplayArgs),
+    #[cfg(feature = "live")]
+    Live(live::LiveArgs),
     Enabler(enabler::EnablerArgs),
     Records(records::RecordsArgs),
 }
@@ -55,6 +64,8 @@ pub fn main() -> ExitCode {
     log::start(&cli.log);
     let ending = match &cli.command {
         Command::Replay(args) => replay::run(args, io::stdout().lock()),
+        #[cfg(feature = "live")]
+        Command::Live(args) => live::run(args),
         Command::Enabler(args) => said(enabler::run(args)),
         Command::Records(args) => said(records::run(args, io::stdout().lock())),
     };

@@ -1,27 +1,24 @@
 //! `tolltap replay`: records from capture files.
 
-use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use clap::Args;
 
+use super::ch1::{Ch1Args, Delivery, DeliveryError, Patience};
 use super::desk::Desk;
 use super::format::{Format, RecordWriter, WriteError, unless_broken_pipe};
 use super::listing::{Listing, ListingError};
 use super::options::{ChargingArgs, duration};
 use super::{Ending, complain};
 use crate::capture::{CaptureError, CaptureFiles};
-use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
 use crate::charging::Options;
-use crate::enabler::{Enabler, EnablerError, Place};
-use crate::outbox::{Limits, Outbox};
+use crate::outbox::Limits;
 use crate::pipeline;
 use crate::probe::Probe;
-use crate::telemetry::Summary;
+use crate::telemetry::{Summary, Times};
 
 /// Records from capture files: reads pcap and pcapng (also gzip and zstd of them), in the order of their capture times,
 /// and has every record acknowledged by a Charging Enabler
@@ -50,27 +47,10 @@ pub struct ReplayArgs {
 
     #[command(flatten)]
     ch1: Ch1Args,
-}
-
-/// Where records go.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Charging Enabler")]
-struct Ch1Args {
-    /// The Charging Enabler; without it one is started in this process
-    #[arg(long, value_name = "URL")]
-    enabler: Option<String>,
-
-    /// Store of the Enabler in this process; without it a temporary one, removed at exit
-    #[arg(long, value_name = "PATH", conflicts_with = "enabler")]
-    store: Option<PathBuf>,
 
     /// Give up on an Enabler that has not answered for this long
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Charging Enabler")]
     give_up_after: Duration,
-
-    /// Name of this probe in its reports
-    #[arg(long, value_name = "NAME", default_value = "tolltap")]
-    probe_id: String,
 }
 
 /// Why a replay failed.
@@ -79,17 +59,13 @@ enum ReplayError {
     #[error(transparent)]
     Capture(#[from] CaptureError),
     #[error(transparent)]
-    Ch1(#[from] Ch1Error),
-    #[error(transparent)]
-    Enabler(#[from] EnablerError),
+    Delivery(#[from] DeliveryError),
     #[error(transparent)]
     Listing(#[from] ListingError),
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
-    #[error("the Charging Enabler rejected {count} records; the first: {reason}")]
-    Rejected { count: u64, reason: String },
 }
 
 /// Replays, prints, and says how it ended.
@@ -113,27 +89,11 @@ pub fn run(args: &ReplayArgs, out: impl Write) -> Ending {
 fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Ending, ReplayError> {
     let start = Instant::now();
     let mut files = CaptureFiles::open(&args.files)?;
-    let embedded = match &args.ch1.enabler {
-        Some(_) => None,
-        None => Some(embedded(args.ch1.store.clone())?),
-    };
-    let url = match (&args.ch1.enabler, &embedded) {
-        (Some(url), _) => url.clone(),
-        (None, Some(embedded)) => embedded.url(),
-        (None, None) => unreachable!("one is started where none is named"),
-    };
-    let outbox = Arc::new(Outbox::new(Limits::default()));
-    let options = ClientOptions {
-        probe_id: args.ch1.probe_id.clone(),
-        // Gap notices are numbered from each start anew; records have ids of their own.
-        origin_state_id: since_the_epoch(),
-        give_up_after: Some(args.ch1.give_up_after),
-        ..ClientOptions::default()
-    };
-    let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;
+    let patience = Patience { meanwhile: Some(args.give_up_after), at_the_end: None };
+    let delivery = Delivery::start(&args.ch1, patience, Limits::default())?;
 
     let mut probe = Probe::new(charging);
-    let mut desk = Desk::new(&outbox, args.format);
+    let mut desk = Desk::new(&delivery.outbox, args.format);
     // A receiver that breaks off has said why, or the client will.
     let _ = pipeline::replay(&mut files, &mut probe, &mut desk).map_err(ReplayError::Thread)?;
     let Desk { listing, fault, gaps, mut progress, .. } = desk;
@@ -142,36 +102,32 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
     }
     let last_record = start.elapsed();
     // Printing goes on while the last records are acknowledged.
-    outbox.close();
+    delivery.outbox.close();
     // A bar among the records would be wiped away together with some of them.
     if io::stdout().is_terminal() {
         progress.finish();
     }
     progress.waiting();
     let printed = print(listing, args.format, out);
-    let delivered = client.finish();
+    let delivered = delivery.finish();
     progress.finish();
 
     let counts = probe.counts();
-    let unacknowledged = outbox.counts().kept as u64;
-    let acknowledgements = match &delivered {
-        Ok(acknowledgements) => Some(acknowledgements),
-        Err(Ch1Error::GaveUp { acknowledgements, .. }) => Some(&**acknowledgements),
-        Err(_) => None,
-    };
     if !args.quiet
-        && let Some(acknowledgements) = acknowledgements
+        && let Some(acknowledgements) = &delivered.acknowledgements
     {
         let summary = Summary {
             counts,
             accepted: acknowledgements.accepted,
             duplicate: acknowledgements.duplicates,
             rejected: acknowledgements.rejected,
-            unacknowledged,
+            unacknowledged: delivered.unacknowledged,
             gaps,
             damaged_files: files.damages().len() as u64,
-            last_record,
-            last_acknowledgement: acknowledgements.complete.map(|complete| complete.duration_since(start)),
+            times: Some(Times {
+                last_record,
+                last_acknowledgement: acknowledgements.complete.map(|complete| complete.duration_since(start)),
+            }),
         };
         let apart = if io::stdout().is_terminal() { "\n" } else { "" };
         let _ = write!(io::stderr(), "{apart}{summary}");
@@ -180,17 +136,8 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
         complain(damage);
     }
     printed?;
-    rejected(&delivered?)?;
-    if let Some(embedded) = embedded {
-        embedded.stop()?;
-    }
+    delivered.check()?;
     Ok(if files.damages().is_empty() { Ending::Complete } else { Ending::Damaged })
-}
-
-/// Nanoseconds of the wall clock: it tells starts of the probe apart, and decides nothing about a session.
-fn since_the_epoch() -> u64 {
-    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Writes the records in order. A reader that went away is no failure.
@@ -206,17 +153,4 @@ fn print(listing: Listing, format: Format, out: impl Write) -> Result<(), Replay
         Err(ReplayError::Write(error)) => Ok(unless_broken_pipe(Err(error))?),
         result => result,
     }
-}
-
-fn rejected(acknowledgements: &Acknowledgements) -> Result<(), ReplayError> {
-    match acknowledgements.parked.first() {
-        None => Ok(()),
-        Some(parked) => Err(ReplayError::Rejected { count: acknowledgements.rejected, reason: parked.reason.clone() }),
-    }
-}
-
-/// Starts an Enabler in this process, over real gRPC on loopback.
-fn embedded(store: Option<PathBuf>) -> Result<Enabler, EnablerError> {
-    let place = store.map_or(Place::Temporary, Place::File);
-    Enabler::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &place)
 }

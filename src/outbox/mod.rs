@@ -106,6 +106,12 @@ impl Outbox {
         self.work.notify_one();
     }
 
+    /// Whether no more will be pushed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// The sender gave up: who waits for room is told so.
     pub fn abandon(&self) {
         self.lock().abandoned = true;

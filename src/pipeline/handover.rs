@@ -5,8 +5,6 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Most things that wait. At the bound who gives waits until half of them are taken: nothing is dropped.
-const ROOM: usize = 1024;
 /// Things for which the taker is woken at once; fewer wait for company.
 const TOGETHER: usize = 128;
 /// How long they wait: a wake costs more than a record does, and nobody misses two milliseconds.
@@ -14,9 +12,12 @@ const COMPANY: Duration = Duration::from_millis(2);
 
 /// Hands things from one thread to another, in order.
 ///
-/// Invariant: what was given is taken, or the taker has gone; `queue` never holds more than [`ROOM`].
+/// Invariant: what was given is taken, or the taker has gone; `queue` never holds more than `room`.
 pub(super) struct Handover<T> {
     shared: Mutex<Shared<T>>,
+    /// Most things that wait. At the bound [`Handover::give`] waits until half of them are taken, and [`Handover::try_give`]
+    /// does not take any more.
+    room: usize,
     /// Signalled when there is something to take after there was nothing, or enough to take it at once.
     filled: Condvar,
     /// Signalled when there is room again, or nobody who would take.
@@ -38,9 +39,9 @@ pub(super) struct Side<'a, T> {
 }
 
 impl<T> Handover<T> {
-    pub(super) fn new() -> Self {
-        let shared = Shared { queue: VecDeque::with_capacity(ROOM), ended: false, gone: false };
-        Self { shared: Mutex::new(shared), filled: Condvar::new(), roomy: Condvar::new() }
+    pub(super) fn with_room(room: usize) -> Self {
+        let shared = Shared { queue: VecDeque::new(), ended: false, gone: false };
+        Self { shared: Mutex::new(shared), room, filled: Condvar::new(), roomy: Condvar::new() }
     }
 
     /// Held by the thread that gives, for as long as it may.
@@ -61,20 +62,35 @@ impl<T> Handover<T> {
     /// Gives one thing, waiting for room. `Break` when nobody takes any more.
     pub(super) fn give(&self, thing: T) -> ControlFlow<()> {
         let mut shared = self.lock();
-        if shared.queue.len() >= ROOM {
-            let full = |shared: &mut Shared<T>| shared.queue.len() > ROOM / 2 && !shared.gone;
+        if shared.queue.len() >= self.room {
+            let full = |shared: &mut Shared<T>| shared.queue.len() > self.room / 2 && !shared.gone;
             shared = self.roomy.wait_while(shared, full).unwrap_or_else(PoisonError::into_inner);
         }
         if shared.gone {
             return ControlFlow::Break(());
         }
+        self.put(shared, thing);
+        ControlFlow::Continue(())
+    }
+
+    /// Gives one thing if there is room for it and somebody who takes; else it comes back.
+    #[cfg(feature = "live")]
+    pub(super) fn try_give(&self, thing: T) -> Result<(), T> {
+        let shared = self.lock();
+        if shared.gone || shared.queue.len() >= self.room {
+            return Err(thing);
+        }
+        self.put(shared, thing);
+        Ok(())
+    }
+
+    fn put(&self, mut shared: MutexGuard<'_, Shared<T>>, thing: T) {
         shared.queue.push_back(thing);
         let wake = matches!(shared.queue.len(), 1 | TOGETHER);
         drop(shared);
         if wake {
             self.filled.notify_one();
         }
-        ControlFlow::Continue(())
     }
 
     /// Takes all that waits into `taken`, which is empty, after waiting for something and a little for its company; false once
@@ -111,9 +127,11 @@ mod tests {
     use super::*;
     use std::thread;
 
+    const ROOM: usize = 1024;
+
     #[test]
     fn everything_arrives_in_order_past_the_bound() {
-        let handover = Handover::new();
+        let handover = Handover::with_room(ROOM);
         let taken = thread::scope(|scope| {
             let taker = scope.spawn(|| {
                 let (mut all, mut taken) = (Vec::new(), VecDeque::new());
@@ -134,7 +152,7 @@ mod tests {
 
     #[test]
     fn one_thing_alone_does_not_wait_for_the_end() {
-        let handover = Handover::new();
+        let handover = Handover::with_room(ROOM);
         thread::scope(|scope| {
             let taker = scope.spawn(|| {
                 let mut taken = VecDeque::new();
@@ -148,7 +166,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_room_is_told_when_the_taker_has_gone() {
-        let handover = Handover::new();
+        let handover = Handover::with_room(ROOM);
         let taking = handover.taking();
         for n in 0..ROOM {
             assert!(handover.give(n).is_continue());
@@ -162,7 +180,7 @@ mod tests {
 
     #[test]
     fn nothing_given_is_nothing_taken() {
-        let handover = Handover::<()>::new();
+        let handover = Handover::<()>::with_room(ROOM);
         drop(handover.giving());
         assert!(!handover.take(&mut VecDeque::new()));
     }

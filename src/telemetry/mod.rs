@@ -2,7 +2,11 @@
 
 pub mod log;
 mod progress;
+#[cfg(feature = "live")]
+mod status;
 mod summary;
 
 pub use progress::Progress;
-pub use summary::Summary;
+#[cfg(feature = "live")]
+pub use status::Status;
+pub use summary::{Summary, Times};

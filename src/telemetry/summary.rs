@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::probe::Counts;
 use crate::stream::StreamCounts;
 
-/// Everything a replay counted, printed for a person.
+/// Everything that was counted, printed for a person.
 #[derive(Clone, Debug)]
 pub struct Summary {
     pub counts: Counts,
@@ -19,8 +19,16 @@ pub struct Summary {
     pub gaps: u64,
     /// Files that could not be read to their end.
     pub damaged_files: u64,
-    /// From the start until the last record had left the core, and until the last was acknowledged, if it was.
+    /// How long it took; of a replay alone.
+    pub times: Option<Times>,
+}
+
+/// Time from the start.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Until the last record had left the core.
     pub last_record: Duration,
+    /// Until the last was acknowledged, if it was.
     pub last_acknowledgement: Option<Duration>,
 }
 
@@ -47,8 +55,9 @@ impl fmt::Display for Summary {
         for line in self.lines() {
             write!(f, "{line}")?;
         }
-        write!(f, "{:<18}{:>10.3} s  until the last record", "time", self.last_record.as_secs_f64())?;
-        if let Some(time) = self.last_acknowledgement {
+        let Some(Times { last_record, last_acknowledgement }) = self.times else { return Ok(()) };
+        write!(f, "{:<18}{:>10.3} s  until the last record", "time", last_record.as_secs_f64())?;
+        if let Some(time) = last_acknowledgement {
             write!(f, ", {:.3} s until the last acknowledgement", time.as_secs_f64())?;
         }
         writeln!(f)

@@ -2,8 +2,8 @@
 
 use core::ops::ControlFlow;
 
-use tolltap::capture::{CaptureFiles, Position};
-use tolltap::pipeline::{self, Receiver};
+use tolltap::capture::CaptureFiles;
+use tolltap::pipeline::{self, Reading, Receiver};
 use tolltap::probe::{Loss, Note, Options, Probe};
 
 use super::*;
@@ -124,6 +124,8 @@ impl Read for QuietPipe {
 struct One(usize);
 
 impl Receiver for One {
+    type Progress = Reading;
+
     fn record(&mut self, _: Box<PackedRecord>) -> ControlFlow<()> {
         self.0 += 1;
         ControlFlow::Break(())
@@ -137,7 +139,7 @@ impl Receiver for One {
         ControlFlow::Continue(())
     }
 
-    fn progress(&mut self, _: Position, _: u64) {}
+    fn progress(&mut self, _: Reading) {}
 }
 
 #[test]

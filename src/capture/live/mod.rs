@@ -1,0 +1,129 @@
+//! Tap and SPAN ports: frames as the kernel captures them (Linux, libpcap's mapped ring).
+//!
+//! The waiting is ours. libpcap's own does not return while a kernel filter lets nothing through, and the probe has timers
+//! to serve; so the handles are non-blocking, and one poll waits for all of them, for a [`Wake`], and for the time.
+
+mod error;
+mod port;
+mod wake;
+
+use core::ops::ControlFlow;
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+pub use error::LiveError;
+pub use port::PortCounts;
+pub use wake::Wake;
+
+use super::item::Item;
+use crate::packet::InterfaceId;
+use crate::time::Timestamp;
+use port::{BLOCK_TIMEOUT, Port};
+
+/// How far behind the wall clock a port may be and nobody has to wonder: twice the time that a block of the ring may wait to
+/// be handed over, and what a busy machine adds.
+const BEHIND: Duration = Duration::from_millis(10 * BLOCK_TIMEOUT as u64);
+
+/// How the kernel keeps frames until they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// Bytes of each port's ring. What finds no room in it is dropped by the kernel, which counts it.
+    pub bytes: u32,
+    /// Bytes captured of each frame.
+    pub snap_length: u32,
+}
+
+impl Default for Ring {
+    /// 64 MiB: half a second of a full gigabit. 65,535 bytes: the longest datagram, whose frame may be offloaded in one piece.
+    fn default() -> Self {
+        Self { bytes: 64 << 20, snap_length: 65_535 + 256 }
+    }
+}
+
+/// Several tap ports, watched together.
+///
+/// Invariant: a port that has failed for good has ended the capture; one that is down is waited for.
+pub struct LiveCapture {
+    ports: Vec<Port>,
+    wake: Wake,
+}
+
+impl LiveCapture {
+    /// Opens every port, promiscuous. This is what needs the right to capture; nothing after it does.
+    ///
+    /// # Errors
+    /// The first port that cannot be had.
+    pub fn open(interfaces: &[String], ring: Ring) -> Result<Self, LiveError> {
+        let mut names = BTreeSet::new();
+        let mut ports = Vec::new();
+        for (name, id) in interfaces.iter().zip(0_u16..) {
+            if !names.insert(name) {
+                return Err(LiveError::Twice { interface: name.clone() });
+            }
+            ports.push(Port::open(name, InterfaceId(id), ring)?);
+        }
+        Ok(Self { ports, wake: Wake::new()? })
+    }
+
+    /// What ends the waiting from another thread.
+    #[must_use]
+    pub fn wake(&self) -> Wake {
+        self.wake.clone()
+    }
+
+    /// Waits for frames, a [`Wake`], or the time, whichever is first.
+    ///
+    /// # Errors
+    /// When the kernel does not let it wait, or a port is gone.
+    pub fn wait(&mut self, most: Duration) -> Result<(), LiveError> {
+        let mut descriptors: Vec<_> =
+            self.ports.iter().map(|port| PollFd::from_borrowed_fd(port.descriptor(), PollFlags::IN)).collect();
+        descriptors.push(PollFd::from_borrowed_fd(self.wake.descriptor(), PollFlags::IN));
+        let most = Timespec { tv_sec: most.as_secs().min(3600) as i64, tv_nsec: most.subsec_nanos().into() };
+        match poll(&mut descriptors, Some(&most)) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(()),
+            Err(error) => return Err(LiveError::Wait(error.into())),
+        }
+        let failed: Vec<bool> =
+            descriptors.iter().map(|descriptor| descriptor.revents().contains(PollFlags::ERR)).collect();
+        for (port, _) in self.ports.iter_mut().zip(failed).filter(|(_, failed)| *failed) {
+            port.went_down()?;
+        }
+        Ok(())
+    }
+
+    /// Reads what the ports have, a batch of each; losses come before the batch that they explain. Gives how many frames there
+    /// were. After a `Break` the rest of the batch is let go.
+    ///
+    /// # Errors
+    /// When a port has failed for good. What it gave before has been handed on.
+    pub fn read(&mut self, mut take: impl FnMut(Item<'_>) -> ControlFlow<()>) -> Result<u64, LiveError> {
+        let mut frames = 0;
+        for port in &mut self.ports {
+            frames += port.read(&mut take)?;
+        }
+        Ok(frames)
+    }
+
+    /// Capture time that has certainly passed where no frame came: the wall clock, less what may still be on its way.
+    #[must_use]
+    pub fn idle_time() -> Timestamp {
+        wall_clock().minus(BEHIND)
+    }
+
+    /// What became of the frames of each port so far.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(&str, PortCounts)> {
+        self.ports.iter().map(|port| (port.name(), port.counts())).collect()
+    }
+}
+
+/// Frames are stamped by the wall clock of this machine.
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}

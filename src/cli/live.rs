@@ -1,0 +1,153 @@
+//! `tolltap live`: records from tap and SPAN ports.
+
+use core::time::Duration;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::thread;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::ch1::{Ch1Args, Delivery, DeliveryError, Patience};
+use super::format::Format;
+use super::live_desk::LiveDesk;
+use super::options::ChargingArgs;
+use super::printer::Printer;
+use super::{Ending, complain};
+use crate::capture::{LiveCapture, LiveError, Ring, Wake};
+use crate::charging::Options;
+use crate::outbox::Limits;
+use crate::pipeline::{self, WatchError};
+use crate::probe::Probe;
+use crate::telemetry::Summary;
+
+/// Reports that may wait for an Enabler that does not answer, in memory.
+const OUTBOX: Limits = Limits { items: 1 << 20, bytes: 1 << 30 };
+
+/// Records from tap and SPAN ports: watches mirrored traffic until it is told to stop, and has every record acknowledged by
+/// a Charging Enabler
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  tolltap live -i tap0
+  tolltap live -i tap0 -i tap1 --im-server 192.0.2.10 --enabler http://charging.example.net:50051
+  tolltap live -i tap0 --format json --quiet >> records.json
+
+It needs the right to capture (CAP_NET_RAW), and stops at SIGINT or SIGTERM: what was captured is delivered first.
+
+Exit status: 0 stopped when told to and every record acknowledged, 1 something failed, 2 wrong usage.")]
+pub struct LiveArgs {
+    /// A tap or SPAN port to watch. Repeatable
+    #[arg(short, long = "interface", value_name = "IFACE", required = true)]
+    interfaces: Vec<String>,
+
+    /// The kernel's ring for each port, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    ring: u32,
+
+    /// How records are written on standard output, as they leave
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// No status line and no closing summary
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// After a stop, leave records unacknowledged that have no answer for this long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::options::duration)]
+    stop_within: Duration,
+
+    #[command(flatten)]
+    charging: ChargingArgs,
+
+    #[command(flatten)]
+    ch1: Ch1Args,
+}
+
+/// Why watching failed.
+#[derive(Debug, thiserror::Error)]
+enum LiveCommandError {
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    #[error("signals: {0}")]
+    Signals(io::Error),
+    #[error("cannot write the records: {0}")]
+    Output(io::Error),
+}
+
+/// Watches, and says how it ended.
+pub fn run(args: &LiveArgs) -> Ending {
+    let options = match args.charging.options() {
+        Ok(options) => options,
+        Err(error) => {
+            complain(&error);
+            return Ending::Usage;
+        }
+    };
+    match live(args, options) {
+        Ok(()) => Ending::Complete,
+        Err(error) => {
+            complain(&error);
+            Ending::Failed
+        }
+    }
+}
+
+fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
+    let ring = Ring { bytes: args.ring << 20, ..Ring::default() };
+    let mut capture = LiveCapture::open(&args.interfaces, ring)?;
+    let patience = Patience { meanwhile: None, at_the_end: Some(args.stop_within) };
+    let delivery = Delivery::start(&args.ch1, patience, OUTBOX)?;
+    let printer = Printer::start(args.format).map_err(LiveCommandError::Output)?;
+    stop_at_signals(capture.wake()).map_err(LiveCommandError::Signals)?;
+    if !args.quiet {
+        eprintln!("watching {}; ring {} MiB a port", args.interfaces.join(", "), args.ring);
+    }
+
+    let mut probe = Probe::new(charging);
+    let mut desk = LiveDesk::new(&delivery.outbox, printer, !args.quiet && io::stderr().is_terminal());
+    let watched = pipeline::watch(&mut capture, &mut probe, &mut desk);
+    let (gaps, printer) = desk.finish();
+    let delivered = delivery.finish();
+    let unprinted = printer.finish();
+    if !args.quiet
+        && let Some(acknowledgements) = &delivered.acknowledgements
+    {
+        let summary = Summary {
+            counts: probe.counts(),
+            accepted: acknowledgements.accepted,
+            duplicate: acknowledgements.duplicates,
+            rejected: acknowledgements.rejected,
+            unacknowledged: delivered.unacknowledged,
+            gaps,
+            damaged_files: 0,
+            times: None,
+        };
+        let _ = write!(io::stderr(), "{summary}");
+    }
+    let _ = watched?;
+    delivered.check()?;
+    unprinted.map_err(LiveCommandError::Output)
+}
+
+/// Tells the capture to stop at SIGINT or SIGTERM.
+fn stop_at_signals(wake: Wake) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut interrupted, mut terminated) = {
+        // Signals are taken from here on, not from when the thread gets to run.
+        let _entered = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    let wait = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+            }
+        });
+        wake.stop();
+    };
+    thread::Builder::new().name("signals".into()).spawn(wait).map(drop)
+}

@@ -1,0 +1,11 @@
+//! `tolltap live` on a tap port, in network namespaces that each test makes for itself.
+//!
+//! They need root, `ip` and `tc`, and for some of them Kamailio, SIPp and tcpreplay (`tools/setup test` installs those). A
+//! test that cannot run says why.
+
+#[path = "../cli_support/mod.rs"]
+mod cli_support;
+mod kamailio;
+mod network;
+mod ports;
+mod probe;

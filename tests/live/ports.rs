@@ -1,0 +1,93 @@
+//! What happens at a port.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::network::Network;
+use crate::probe::Probe;
+
+/// A host with a port that is watched, and one from which frames are sent to it.
+fn bench() -> Option<Network> {
+    let network = Network::of(&["probe", "trunk"], &["tcpreplay"])?;
+    network.join(("trunk", "out0", ""), ("probe", "tap0", ""));
+    Some(network)
+}
+
+/// Sends the frames of a capture of this repository.
+fn send(network: &Network, capture: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pcaps").join(capture).with_extension("pcap");
+    network.run("trunk", &format!("tcpreplay -q -t -i out0 {}", file.display()));
+}
+
+#[test]
+fn a_session_on_a_tap_port_gives_its_record_when_it_ends() {
+    let Some(network) = bench() else { return };
+    let mut probe = Probe::on(&network, "probe", "-i tap0");
+    send(&network, "im-client-terminated-udp");
+    let record = probe.record();
+    assert_eq!(record["callId"], "1-25277@10.77.1.2");
+    assert_eq!(record["trigger"], "TRIGGER_BYE");
+    let ended = probe.stop();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert!(ended.records.is_empty());
+    assert!(ended.stderr.contains("accepted 1"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_stop_delivers_what_was_captured_within_a_second() {
+    let Some(network) = bench() else { return };
+    let probe = Probe::on(&network, "probe", "-i tap0");
+    send(&network, "im-renegotiated");
+    let ended = probe.stop();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.records.len(), 1, "{}", ended.stderr);
+    assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);
+}
+
+#[test]
+fn a_port_that_goes_down_is_waited_for() {
+    let Some(network) = bench() else { return };
+    let mut probe = Probe::on(&network, "probe", "-i tap0");
+    network.ip("probe", "link set tap0 down");
+    let line = probe.line();
+    assert!(line.contains("went down"), "{line}");
+    network.ip("probe", "link set tap0 up");
+    send(&network, "im-client-terminated-udp");
+    assert_eq!(probe.record()["callId"], "1-25277@10.77.1.2");
+    assert_eq!(probe.stop().status, Some(0));
+}
+
+#[test]
+fn a_port_that_is_taken_away_ends_it_with_what_there_was() {
+    let Some(network) = bench() else { return };
+    let mut probe = Probe::on(&network, "probe", "-i tap0");
+    send(&network, "im-client-terminated-udp");
+    probe.record();
+    network.ip("probe", "link del tap0");
+    let ended = probe.end();
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.stderr.contains("tap0: the interface is gone"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("accepted 1"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_port_that_is_not_there_is_named() {
+    let Some(network) = bench() else { return };
+    let ended = Probe::start(&network, "probe", "-i tap7").end();
+    assert_eq!(ended.status, Some(1));
+    assert_eq!(ended.stderr, "tolltap: -i tap7: no such interface; `ip -br link` lists those there are\n");
+}
+
+#[test]
+fn two_ports_are_one_view() {
+    let Some(network) = bench() else { return };
+    network.join(("trunk", "out1", ""), ("probe", "tap1", ""));
+    let mut probe = Probe::on(&network, "probe", "-i tap0 -i tap1");
+    send(&network, "im-client-terminated-udp");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pcaps/im-renegotiated.pcap");
+    network.run("trunk", &format!("tcpreplay -q -t -i out1 {}", file.display()));
+    let mut calls = [probe.record(), probe.record()].map(|record| record["callId"].as_str().unwrap().to_owned());
+    calls.sort();
+    assert_eq!(calls, ["1-19596@10.77.1.2", "1-25277@10.77.1.2"]);
+    assert_eq!(probe.stop().status, Some(0));
+}
