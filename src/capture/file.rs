@@ -74,7 +74,7 @@ impl CaptureFile {
 
     /// Moves on to the next item and gives its place in time; `Ok(None)` at the end, clean or not.
     #[inline]
-    pub(super) fn advance(&mut self, interfaces: &mut Interfaces) -> Result<Option<Timestamp>, Damage> {
+    pub(super) fn advance(&mut self, interfaces: &mut Interfaces) -> Result<Option<Timestamp>, Box<Damage>> {
         match &self.current {
             Current::LossThenFrame(_, record) => {
                 let record = *record;
@@ -92,6 +92,12 @@ impl CaptureFile {
             },
             Format::Pcapng(pcapng) => pcapng.next(&mut self.source, interfaces),
         };
+        self.found(found)
+    }
+
+    /// Stops at what was found, if that is an item.
+    #[inline(never)]
+    fn found(&mut self, found: Result<Found, Fault>) -> Result<Option<Timestamp>, Box<Damage>> {
         match found {
             Ok(Found::Packet(record)) => Ok(Some(self.packet(record.time, Current::Frame(record)))),
             Ok(Found::LossThenPacket(loss, record)) => {
@@ -106,7 +112,7 @@ impl CaptureFile {
                 self.source.close();
                 Ok(None)
             }
-            Err(fault) => Err(self.damage(fault)),
+            Err(fault) => Err(Box::new(self.damage(fault))),
         }
     }
 

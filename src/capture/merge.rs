@@ -115,7 +115,7 @@ impl CaptureFiles {
         match file.advance(&mut self.interfaces) {
             Ok(Some(time)) => self.heads.push(Reverse(Head { time, position: self.files.len() })),
             Ok(None) => {}
-            Err(damage) => self.damages.push(damage),
+            Err(damage) => self.damages.push(*damage),
         }
     }
 
@@ -161,7 +161,7 @@ impl CaptureFiles {
             }
             Err(damage) => {
                 self.heads.pop();
-                self.damaged(damage);
+                self.damaged(*damage);
             }
         }
     }

@@ -125,17 +125,17 @@ impl Pcap {
         if header == &[0; packet_header::LEN] {
             return Err(Fault::Unwritten);
         }
-        let units = 1_000_000_000 / unit;
+        let nanos = u64::from(fraction) * u64::from(unit);
         // Writers that round up to a whole second exist; a fraction of two seconds and more is no time stamp.
-        if fraction / 2 >= units {
-            return Err(Fault::TimeFraction { fraction, unit: units });
+        if nanos >= 2_000_000_000 {
+            return Err(Fault::TimeFraction { fraction, unit: 1_000_000_000 / unit });
         }
         let captured = captured as usize;
         let len = packet_header + captured;
         if !source.fill(len)? {
             return Err(truncated(source, len));
         }
-        let nanos = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * i64::from(unit);
+        let nanos = i64::from(seconds) * 1_000_000_000 + nanos as i64;
         Ok(Some(Record {
             time: Timestamp::from_nanos(nanos),
             link: self.link,

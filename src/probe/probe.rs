@@ -60,9 +60,19 @@ impl Probe {
     }
 
     /// Takes one input.
+    #[inline]
     pub fn handle(&mut self, input: Input<'_>) {
         match input {
             Input::Frame(frame) => self.frame(&frame),
+            rare => self.between_frames(rare),
+        }
+        self.note_dropped();
+    }
+
+    #[inline(never)]
+    fn between_frames(&mut self, input: Input<'_>) {
+        match input {
+            Input::Frame(_) => {}
             Input::Tick(time) => {
                 self.clock.tick(time);
                 let now = self.clock.now();
@@ -89,7 +99,6 @@ impl Probe {
                 }
             }
         }
-        self.note_dropped();
     }
 
     /// The next output, if there is one.
@@ -160,6 +169,7 @@ impl Probe {
         self.notes.push_back(note);
     }
 
+    #[inline]
     fn note_dropped(&mut self) {
         if let Some(dropped) = self.ledger.take_dropped() {
             self.note(Note::SessionsDropped(dropped));

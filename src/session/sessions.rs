@@ -144,9 +144,18 @@ impl Sessions {
     }
 
     /// Capture time has reached `now`: whatever was due by then happens.
+    #[inline]
     pub fn advance(&mut self, now: Timestamp) {
         // Also where the clock stands still: a message from a source that is behind may have been overdue when it came.
         self.now = self.now.max(now);
+        // Asked at every frame, and nearly always answered with no.
+        if self.deadlines.next().is_some_and(|next| next <= self.now) {
+            self.expire_due();
+        }
+    }
+
+    #[inline(never)]
+    fn expire_due(&mut self) {
         while let Some((at, place)) = self.deadlines.pop_due(self.now) {
             let Some(dialog) = self.table.get_mut(place) else { continue };
             if dialog.queued != at {
