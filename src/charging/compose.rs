@@ -1,7 +1,7 @@
 //! The parts of a StopRecord that come straight from what a dialog kept.
 
-use super::block::MAX_VALUE;
 use super::fact::Fact;
+use super::packer::MAX_VALUE;
 use super::party::PartyAddress;
 use super::record::{
     CalledChange, Correlation, Media, MessageBody, Network, NodeRole, Parties, Party, Service, ServiceKind, Text,

@@ -4,9 +4,10 @@
 //! RFC 3311), and the 2xx of the INVITE then has none. Each branch of a fork agrees for itself, so this is kept by To-tag
 //! with what the INVITE told, and becomes a branch's own when that is answered.
 
-use super::block::{Block, MAX_VALUE, Packer, Part};
+use super::block::{Block, Part};
 use super::fact::Fact;
 use super::gather::{Gathered, has_messaging, push_media};
+use super::packer::{MAX_VALUE, Packer};
 use crate::sip::sdp::Sdp;
 
 /// Most early dialogs of one INVITE whose media are kept; of further ones, what their 2xx says counts alone.

@@ -1,8 +1,8 @@
 //! What is kept of an INVITE and of its answer.
 
-use super::block::{MAX_VALUES, Packer};
 use super::compose::pack_node;
 use super::fact::Fact;
+use super::packer::{MAX_VALUES, Packer};
 use super::record::{Media, Role};
 use super::server::Crossing;
 use crate::packet::Endpoint;

@@ -5,10 +5,11 @@
 
 use core::time::Duration;
 
-use super::block::{Block, Packer, next_spelled};
+use super::block::Block;
 use super::compose::{Told, told};
 use super::evidence::Evidence;
 use super::fact::Fact;
+use super::packer::{Packer, next_spelled};
 use super::record::{
     End, Identity, Leg, Party, RecordId, Revised, Role, ServiceKind, StopRecord, Text, TextBytes, Times, Trigger,
 };
