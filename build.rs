@@ -1,20 +1,68 @@
-//! Generates the CH-1 types and service from `proto/`, in Rust alone: no `protoc` has to be installed.
+//! Generates the CH-1 types and service from `proto/`, in Rust alone: no `protoc` has to be installed. Compiles the kernel
+//! filter, with clang.
 //!
-//! Without the feature `ch1` it builds nothing, and none of its dependencies is compiled.
+//! Without the features `ch1` and `ebpf` it builds nothing, and none of its dependencies is compiled.
 
 #![allow(clippy::disallowed_macros, reason = "a build script speaks to cargo by printing")]
 
-#[cfg(not(feature = "ch1"))]
-fn main() {
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(feature = "ch1")]
+    contract()?;
+    #[cfg(feature = "ebpf")]
+    kernel_filter()?;
+    Ok(())
+}
+
+/// Compiles the kernel filter to BPF, for the library to embed. The object is never kept in the repository: what the kernel
+/// is given has to be what people can read.
+#[cfg(feature = "ebpf")]
+fn kernel_filter() -> Result<(), Box<dyn Error>> {
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    const FOLDER: &str = "src/capture/filter/bpf";
+    println!("cargo::rerun-if-changed={FOLDER}");
+    println!("cargo::rerun-if-env-changed=CLANG");
+
+    let clang = std::env::var_os("CLANG").unwrap_or_else(|| "clang".into());
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?).join("filter.bpf.o");
+    // Debian keeps asm/ here, where clang does not look when it compiles for BPF.
+    let headers = format!("/usr/include/{}-linux-gnu", std::env::var("CARGO_CFG_TARGET_ARCH")?);
+    let run = Command::new(&clang)
+        .args(["-O2", "-g", "-Wall", "-Wextra", "-Wno-unused-parameter", "-target", "bpf", "-mcpu=v3"])
+        .args(["-I", &headers, "-c", &format!("{FOLDER}/filter.bpf.c"), "-o"])
+        .arg(&out)
+        .output();
+    let clang = clang.to_string_lossy();
+    let fault = match run {
+        Ok(done) => {
+            let said = String::from_utf8_lossy(&done.stderr).into_owned();
+            if done.status.success() {
+                said.lines().for_each(|line| println!("cargo::warning={line}"));
+                return Ok(());
+            }
+            if !said.contains("file not found") {
+                return Err(format!("{clang} cannot compile the kernel filter:\n{said}").into());
+            }
+            said.lines().next().unwrap_or_default().to_owned()
+        }
+        Err(error) => error.to_string(),
+    };
+    Err(format!(
+        "the feature ebpf needs {clang} and the headers of BPF (on Debian: apt-get install clang libbpf-dev linux-libc-dev; \
+         or build without it: --no-default-features --features cli): {fault}"
+    )
+    .into())
 }
 
 #[cfg(feature = "ch1")]
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn contract() -> Result<(), Box<dyn Error>> {
     use std::path::PathBuf;
 
     const PROTO: &str = "tolltap/ch1/v1/charging.proto";
-    println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=proto");
 
     let mut compiler = protox::Compiler::new(["proto"])?;

@@ -224,6 +224,32 @@ fn every_session_over_sctp_has_its_record_through_every_tunnel() {
     check("sctp");
 }
 
+/// The filters take all of these apart in the kernel, and lose nothing of them.
+#[cfg(feature = "live")]
+#[test]
+fn every_session_is_the_same_behind_the_kernel_filter() {
+    use common::filter::{KINDS, no_ports, passed, trial};
+
+    for kind in KINDS {
+        let mut wrong = Vec::new();
+        let Some(mut filter) = trial(kind, &no_ports()) else { continue };
+        for (name, mut inputs) in cases() {
+            // Of streams of other cases, on the same addresses, a filter may not know.
+            if !name.contains("-udp") {
+                let Some(fresh) = trial(kind, &no_ports()) else { break };
+                filter = fresh;
+            }
+            let mut filtered = passed(&mut filter, inputs.clone());
+            inputs.push(TestInput::End);
+            filtered.push(TestInput::End);
+            if run(Default::default(), inputs).last != run(Default::default(), filtered).last {
+                wrong.push(name);
+            }
+        }
+        assert!(wrong.is_empty(), "{kind:?}, {} cases: {}", wrong.len(), wrong.join(" "));
+    }
+}
+
 /// `TUNNEL_PCAPS=folder` writes every case as a capture file.
 #[test]
 fn every_case_is_a_capture_file() {

@@ -16,10 +16,10 @@ use common::expectation::broken_promises;
 use common::frames;
 use common::noise;
 use common::replay::{TestInput, run};
-use common::rng::Rng;
+use common::rng::{Rng, damage};
 use common::scenario::{Carrier, Scenario, Step};
 use common::transports::Transports;
-use common::tunnels::{Encapsulation, Layer};
+use common::tunnels::Encapsulation;
 
 /// The scenarios in which only messages and the end of input happen, in the order of their times, on one interface.
 /// Those about the clock, about disorder and about how a message is cut are left to themselves.
@@ -66,54 +66,6 @@ fn each(seed: u64, mut change: impl FnMut(&Scenario, &mut Rng) -> (String, Vec<T
     }
     let few = wrong.iter().take(4).map(String::as_str).collect::<Vec<_>>().join("\n");
     assert!(wrong.is_empty(), "\n{} scenarios are charged differently, such as\n{few}", wrong.len());
-}
-
-fn recipe(rng: &mut Rng) -> Encapsulation {
-    let mut layers = Vec::new();
-    for _ in 0..rng.below(3) {
-        layers.push(match rng.below(12) {
-            0 => Layer::Gre {
-                checksum: rng.below(2) == 0,
-                key: Some(rng.below(1000) as u32),
-                sequence: rng.below(2) == 0,
-            },
-            1 => Layer::GreEthernet,
-            2 => Layer::Erspan1,
-            3 => Layer::Erspan2(rng.below(1024) as u16),
-            4 => Layer::Erspan3(rng.below(1024) as u16, rng.below(2) == 0),
-            5 => Layer::Vxlan(rng.below(1 << 24) as u32),
-            6 => Layer::Geneve {
-                vni: rng.below(1 << 24) as u32,
-                option_words: rng.below(4) as u8,
-                ethernet: rng.below(2) == 0,
-            },
-            7 => Layer::GtpU {
-                teid: rng.below(1 << 20) as u32,
-                sequence: rng.below(2) == 0,
-                extension: rng.below(2) == 0,
-            },
-            8 => Layer::IpInIp,
-            9 => Layer::EspNull { spi: 0x4711_0000, icv: 12, tunnel: rng.below(2) == 0, udp: false },
-            10 => Layer::Fragment(400 + rng.below(800)),
-            _ => Layer::EspNull { spi: 0x4712_0000, icv: 16, tunnel: true, udp: true },
-        });
-        // Transport mode protects a whole datagram, never a fragment, and NULL encryption is recognised by what it
-        // protects: UDP, TCP or an IP packet.
-        if let [.., before, Layer::EspNull { tunnel, .. }] = layers.as_mut_slice() {
-            *tunnel |= !matches!(before, Layer::Vxlan(_) | Layer::Geneve { .. } | Layer::GtpU { .. } | Layer::IpInIp);
-        }
-    }
-    let mut link = LinkType::Ethernet;
-    match rng.below(8) {
-        0 => layers.push(Layer::Vlan(rng.below(4096) as u16)),
-        1 => layers.push(Layer::QinQ(rng.below(4096) as u16, rng.below(4096) as u16)),
-        2 => layers.push(Layer::Mpls(vec![16 + rng.below(1000) as u32; 1 + rng.below(3)])),
-        3 => layers.push(Layer::Pppoe(rng.below(60_000) as u16)),
-        4 => link = LinkType::LinuxCooked2,
-        5 => link = LinkType::LinuxCooked,
-        _ => {}
-    }
-    Encapsulation::new(link, layers)
 }
 
 /// Whether two frames may change places: not where their distance would be beyond the window.
@@ -186,7 +138,7 @@ proptest! {
     #[test]
     fn tunnels_change_nothing(seed in any::<u64>()) {
         each(seed, |scenario, rng| {
-            let recipe = recipe(rng);
+            let recipe = Encapsulation::any(rng);
             let inputs = scenario.inputs_in(&recipe, Transports::default());
             (format!("in {recipe:?}"), inputs)
         });
@@ -249,7 +201,7 @@ proptest! {
         for scenario in ordinary() {
             let carrier = [Carrier::Udp, Carrier::Tcp, Carrier::WebSocket, Carrier::Sctp][rng.below(4)];
             let scenario = scenario.over(carrier);
-            let mut inputs = scenario.inputs_in(&recipe(&mut rng), Transports::new(Some(600), Some(300), [1, 1]));
+            let mut inputs = scenario.inputs_in(&Encapsulation::any(&mut rng), Transports::new(Some(600), Some(300), [1, 1]));
             for input in &mut inputs {
                 if let TestInput::Frame { bytes, .. } = input {
                     damage(bytes, &mut rng);
@@ -259,20 +211,6 @@ proptest! {
             // Damage may change what is charged, but no session comes from nothing.
             assert!(outcome.last.len() <= scenario.messages().count());
         }
-    }
-}
-
-/// Cuts the end off one frame of four, and changes bytes in two of four.
-fn damage(bytes: &mut Vec<u8>, rng: &mut Rng) {
-    match rng.below(4) {
-        0 => bytes.truncate(rng.below(bytes.len() + 1)),
-        1 | 2 if !bytes.is_empty() => {
-            for _ in 0..=rng.below(8) {
-                let at = rng.below(bytes.len());
-                bytes[at] = rng.next() as u8;
-            }
-        }
-        _ => {}
     }
 }
 

@@ -7,6 +7,8 @@ mod ahead;
 mod damage;
 mod error;
 mod file;
+#[cfg(feature = "live")]
+pub mod filter;
 mod gzip;
 mod interface;
 mod item;

@@ -9,7 +9,7 @@ use super::octets::Octets;
 use super::stop::{Damage, Stop};
 
 /// IP protocol numbers (IANA) that lead to a transport segment, or that are known to lead nowhere.
-pub(super) mod protocol {
+pub(crate) mod protocol {
     pub(crate) const HOP_BY_HOP: u8 = 0;
     pub(crate) const ICMP: u8 = 1;
     pub(crate) const IPV4: u8 = 4;

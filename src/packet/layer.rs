@@ -4,7 +4,7 @@ use super::octets::Octets;
 use super::{gre, ip, link, mpls, ppp, tag};
 
 /// EtherTypes (IEEE 802 numbers) that lead to an IP packet.
-pub(super) mod ether_type {
+pub(crate) mod ether_type {
     pub(crate) const IPV4: u16 = 0x0800;
     pub(crate) const IPV6: u16 = 0x86DD;
     pub(crate) const ARP: u16 = 0x0806;

@@ -35,3 +35,9 @@ pub use counts::{DamageCounts, FragmentCounts, PacketCounts, TunnelCounts};
 pub use frame::{Frame, InterfaceId, LinkType};
 pub use peel::{Overdue, PeelLimits, Peeled, Peeler};
 pub use segment::{Segment, TcpSegment, Transport};
+
+// For the filter of a live capture, which takes frames apart in the kernel.
+#[cfg(all(feature = "live", test))]
+pub(crate) use udp_tunnel::is_tunnel_port;
+#[cfg(feature = "live")]
+pub(crate) use {ip::protocol, layer::ether_type, udp_tunnel::TUNNEL_PORTS};

@@ -20,6 +20,10 @@ const MPLS: u16 = 6635;
 /// The port of Linux' VXLAN before one was assigned.
 const VXLAN_LINUX: u16 = 8472;
 
+/// All of them, for the filter of a live capture.
+#[cfg(feature = "live")]
+pub(crate) const TUNNEL_PORTS: [u16; 8] = [L2TP, GTP_U, ESP_PORT, VXLAN, VXLAN_GPE, GENEVE, MPLS, VXLAN_LINUX];
+
 /// A tunnel found.
 pub(super) struct Entered<'a> {
     pub(super) tunnel: Tunnel,
@@ -29,7 +33,7 @@ pub(super) struct Entered<'a> {
 }
 
 /// Whether a port may mean a tunnel: the cheap question that every media packet is asked.
-pub(super) fn is_tunnel_port(port: u16) -> bool {
+pub(crate) fn is_tunnel_port(port: u16) -> bool {
     // Media ports are above all of them: one comparison is enough for those.
     port <= VXLAN_LINUX && matches!(port, L2TP | GTP_U | ESP_PORT | VXLAN | VXLAN_GPE | GENEVE | MPLS | VXLAN_LINUX)
 }

@@ -6,6 +6,8 @@
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 pub mod expectation;
+#[cfg(feature = "live")]
+pub mod filter;
 pub mod frames;
 pub mod ladder;
 pub mod message;

@@ -36,3 +36,17 @@ impl Rng {
         (0..len).map(|_| self.next() as u8).collect()
     }
 }
+
+/// Cuts the end off one frame of four, and changes bytes in two of four.
+pub fn damage(bytes: &mut Vec<u8>, rng: &mut Rng) {
+    match rng.below(4) {
+        0 => bytes.truncate(rng.below(bytes.len() + 1)),
+        1 | 2 if !bytes.is_empty() => {
+            for _ in 0..=rng.below(8) {
+                let at = rng.below(bytes.len());
+                bytes[at] = rng.next() as u8;
+            }
+        }
+        _ => {}
+    }
+}

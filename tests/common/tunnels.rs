@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use tolltap::packet::LinkType;
 
 use super::frames::{self, ethertype, is_ipv6};
+use super::rng::Rng;
 
 /// One layer outside the packet. Labels that differ by direction in real networks differ here too.
 #[derive(Clone, Debug)]
@@ -82,6 +83,56 @@ impl Encapsulation {
 
     pub fn new(link: LinkType, layers: Vec<Layer>) -> Self {
         Self { link, layers, outer_ipv6: false }
+    }
+
+    /// Up to two tunnels of any kind, under any link layer or tag.
+    pub fn any(rng: &mut Rng) -> Self {
+        let mut layers = Vec::new();
+        for _ in 0..rng.below(3) {
+            layers.push(match rng.below(12) {
+                0 => Layer::Gre {
+                    checksum: rng.below(2) == 0,
+                    key: Some(rng.below(1000) as u32),
+                    sequence: rng.below(2) == 0,
+                },
+                1 => Layer::GreEthernet,
+                2 => Layer::Erspan1,
+                3 => Layer::Erspan2(rng.below(1024) as u16),
+                4 => Layer::Erspan3(rng.below(1024) as u16, rng.below(2) == 0),
+                5 => Layer::Vxlan(rng.below(1 << 24) as u32),
+                6 => Layer::Geneve {
+                    vni: rng.below(1 << 24) as u32,
+                    option_words: rng.below(4) as u8,
+                    ethernet: rng.below(2) == 0,
+                },
+                7 => Layer::GtpU {
+                    teid: rng.below(1 << 20) as u32,
+                    sequence: rng.below(2) == 0,
+                    extension: rng.below(2) == 0,
+                },
+                8 => Layer::IpInIp,
+                9 => Layer::EspNull { spi: 0x4711_0000, icv: 12, tunnel: rng.below(2) == 0, udp: false },
+                10 => Layer::Fragment(400 + rng.below(800)),
+                _ => Layer::EspNull { spi: 0x4712_0000, icv: 16, tunnel: true, udp: true },
+            });
+            // Transport mode protects a whole datagram, never a fragment, and NULL encryption is recognised by what it
+            // protects: UDP, TCP or an IP packet.
+            if let [.., before, Layer::EspNull { tunnel, .. }] = layers.as_mut_slice() {
+                *tunnel |=
+                    !matches!(before, Layer::Vxlan(_) | Layer::Geneve { .. } | Layer::GtpU { .. } | Layer::IpInIp);
+            }
+        }
+        let mut link = LinkType::Ethernet;
+        match rng.below(8) {
+            0 => layers.push(Layer::Vlan(rng.below(4096) as u16)),
+            1 => layers.push(Layer::QinQ(rng.below(4096) as u16, rng.below(4096) as u16)),
+            2 => layers.push(Layer::Mpls(vec![16 + rng.below(1000) as u32; 1 + rng.below(3)])),
+            3 => layers.push(Layer::Pppoe(rng.below(60_000) as u16)),
+            4 => link = LinkType::LinuxCooked2,
+            5 => link = LinkType::LinuxCooked,
+            _ => {}
+        }
+        Self::new(link, layers)
     }
 
     pub fn over_ipv6(mut self) -> Self {

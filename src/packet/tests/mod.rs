@@ -115,7 +115,11 @@ pub(super) fn peeler() -> Peeler {
 
 pub(super) fn frame_of(link: LinkType, bytes: &[u8]) -> Frame<'_> {
     let wire_len = u32::try_from(bytes.len()).unwrap();
-    Frame { time: Timestamp::default(), link, bytes, wire_len, interface: InterfaceId(0), number: 1 }
+    let frame = Frame { time: Timestamp::default(), link, bytes, wire_len, interface: InterfaceId(0), number: 1 };
+    // What these tests say of the core holds of the kernel's filter too.
+    #[cfg(feature = "live")]
+    crate::capture::filter::tests::passes_what_the_core_reads(&frame);
+    frame
 }
 
 pub(super) fn peel<'a>(peeler: &'a mut Peeler, bytes: &'a [u8]) -> Peeled<'a> {
