@@ -3,6 +3,7 @@
 mod ch1;
 mod desk;
 pub mod enabler;
+pub mod filter;
 pub mod format;
 mod instant;
 mod listing;
@@ -42,6 +43,7 @@ enum Command {
     Live(live::LiveArgs),
     Enabler(enabler::EnablerArgs),
     Records(records::RecordsArgs),
+    Filter(filter::FilterArgs),
 }
 
 /// How a command ended, as its exit status.
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Live(args) => live::run(args),
         Command::Enabler(args) => said(enabler::run(args)),
         Command::Records(args) => said(records::run(args, io::stdout().lock())),
+        Command::Filter(args) => filter::run(args, io::stdout().lock()),
     };
     ExitCode::from(ending as u8)
 }
