@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::thread;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ch1::{Ch1Args, Delivery, DeliveryError, Patience};
@@ -13,6 +13,7 @@ use super::live_desk::LiveDesk;
 use super::options::ChargingArgs;
 use super::printer::Printer;
 use super::{Ending, complain};
+use crate::capture::filter::{Counts, Filter, FilterOptions};
 use crate::capture::{LiveCapture, LiveError, Ring, Wake};
 use crate::charging::Options;
 use crate::outbox::Limits;
@@ -43,6 +44,14 @@ pub struct LiveArgs {
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     ring: u32,
 
+    /// A port of SIP over TCP or SCTP; on others a conversation is seen from its first start line on. Repeatable
+    #[arg(long = "sip-port", value_name = "PORT", default_values_t = [5060, 5061])]
+    sip_ports: Vec<u16>,
+
+    /// What the kernel lets through
+    #[arg(long, value_enum, default_value_t = KernelFilter::Auto)]
+    kernel_filter: KernelFilter,
+
     /// How records are written on standard output, as they leave
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -60,6 +69,16 @@ pub struct LiveArgs {
 
     #[command(flatten)]
     ch1: Ch1Args,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KernelFilter {
+    /// SIP alone, by eBPF (CAP_BPF and CAP_PERFMON), or classic BPF where that is not to be had
+    Auto,
+    /// SIP, and all TCP, fragments and tunnels, by classic BPF
+    Classic,
+    /// Every frame
+    None,
 }
 
 /// Why watching failed.
@@ -97,13 +116,15 @@ pub fn run(args: &LiveArgs) -> Ending {
 
 fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     let ring = Ring { bytes: args.ring << 20, ..Ring::default() };
-    let mut capture = LiveCapture::open(&args.interfaces, ring)?;
+    let (mut capture, attached) = LiveCapture::open(&args.interfaces, ring, filter(args, ring))?;
     let patience = Patience { meanwhile: None, at_the_end: Some(args.stop_within) };
     let delivery = Delivery::start(&args.ch1, patience, OUTBOX)?;
     let printer = Printer::start(args.format).map_err(LiveCommandError::Output)?;
     stop_at_signals(capture.wake()).map_err(LiveCommandError::Signals)?;
     if !args.quiet {
-        eprintln!("watching {}; ring {} MiB a port", args.interfaces.join(", "), args.ring);
+        for (interface, attached) in args.interfaces.iter().zip(&attached) {
+            eprintln!("watching {interface}; ring {} MiB; kernel filter {attached}", args.ring);
+        }
     }
 
     let mut probe = Probe::new(charging);
@@ -126,10 +147,32 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
             times: None,
         };
         let _ = write!(io::stderr(), "{summary}");
+        if let Some(counts) = capture.filter_counts() {
+            let _ = writeln!(io::stderr(), "{}", filtered(&counts));
+        }
     }
     let _ = watched?;
     delivered.check()?;
     unprinted.map_err(LiveCommandError::Output)
+}
+
+/// What the kernel kept from us, as a line of the summary.
+fn filtered(counts: &Counts) -> String {
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(reason, frames)| !reason.passes() && *frames > 0)
+        .map(|(reason, frames)| format!("{} {frames}", reason.name().trim_start_matches("drop_")))
+        .collect();
+    format!("{:<18}{:>12}  {}", "dropped in kernel", counts.dropped(), parts.join(", ")).trim_end().to_owned()
+}
+
+fn filter(args: &LiveArgs, ring: Ring) -> Option<Filter> {
+    let options = FilterOptions { sip_ports: args.sip_ports.clone(), snap_length: ring.snap_length };
+    match args.kernel_filter {
+        KernelFilter::Auto => Some(Filter::new(options)),
+        KernelFilter::Classic => Some(Filter::classic(options)),
+        KernelFilter::None => None,
+    }
 }
 
 /// Tells the capture to stop at SIGINT or SIGTERM.

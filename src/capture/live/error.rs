@@ -21,6 +21,8 @@ pub enum LiveError {
     Gone { interface: String },
     #[error("{interface}: cannot read frames any more: {reason}")]
     Read { interface: String, reason: String },
+    #[error("-i {interface}: cannot attach the kernel filter: {reason}; --kernel-filter none captures without one")]
+    Filter { interface: String, reason: io::Error },
     #[error("cannot wait for frames: {0}")]
     Wait(#[from] io::Error),
 }

@@ -18,6 +18,7 @@ pub use error::LiveError;
 pub use port::PortCounts;
 pub use wake::Wake;
 
+use super::filter::{self, Attached, Filter};
 use super::item::Item;
 use crate::packet::InterfaceId;
 use crate::time::Timestamp;
@@ -49,14 +50,20 @@ impl Default for Ring {
 pub struct LiveCapture {
     ports: Vec<Port>,
     wake: Wake,
+    filter: Option<Filter>,
 }
 
 impl LiveCapture {
-    /// Opens every port, promiscuous. This is what needs the right to capture; nothing after it does.
+    /// Opens every port, promiscuous, and then attaches the filter to all of them; without one every frame is read. This is
+    /// what needs the right to capture; nothing after it does. Says of each port what the kernel passes.
     ///
     /// # Errors
     /// The first port that cannot be had.
-    pub fn open(interfaces: &[String], ring: Ring) -> Result<Self, LiveError> {
+    pub fn open(
+        interfaces: &[String],
+        ring: Ring,
+        mut filter: Option<Filter>,
+    ) -> Result<(Self, Vec<Attached>), LiveError> {
         let mut names = BTreeSet::new();
         let mut ports = Vec::new();
         for (name, id) in interfaces.iter().zip(0_u16..) {
@@ -65,7 +72,18 @@ impl LiveCapture {
             }
             ports.push(Port::open(name, InterfaceId(id), ring)?);
         }
-        Ok(Self { ports, wake: Wake::new()? })
+        // Last: libpcap sets filters of its own while it opens.
+        let attached = match &mut filter {
+            Some(filter) => ports.iter().map(|port| port.attach(filter)).collect::<Result<_, _>>()?,
+            None => ports.iter().map(|_| Attached { kind: filter::Kind::Open, reason_for_fallback: None }).collect(),
+        };
+        Ok((Self { ports, wake: Wake::new()?, filter }, attached))
+    }
+
+    /// Frames by what the kernel's filter made of them, over all ports; the classic one counts nothing.
+    #[must_use]
+    pub fn filter_counts(&self) -> Option<filter::Counts> {
+        self.filter.as_ref()?.counts()
     }
 
     /// What ends the waiting from another thread.

@@ -8,6 +8,7 @@ use rustix::net::netdevice::name_to_index;
 
 use super::error::LiveError;
 use super::{Ring, wall_clock};
+use crate::capture::filter::{Attached, Filter};
 use crate::capture::item::Item;
 use crate::packet::{Frame, InterfaceId, LinkType};
 use crate::probe::Loss;
@@ -86,6 +87,13 @@ impl Port {
         port.index = name_to_index(port.descriptor(), name)
             .map_err(|_| LiveError::NoInterface { interface: name.to_owned() })?;
         Ok(port)
+    }
+
+    /// Lets the kernel drop what the core would not use. What was captured before still comes.
+    pub(super) fn attach(&self, filter: &mut Filter) -> Result<Attached, LiveError> {
+        filter
+            .attach(self.descriptor(), self.link)
+            .map_err(|reason| LiveError::Filter { interface: self.name.clone(), reason })
     }
 
     pub(super) fn name(&self) -> &str {
