@@ -6,7 +6,7 @@
 
 use memchr::memchr;
 
-use crate::sip::find::{find, find_far};
+use crate::sip::find::find;
 use crate::sip::method::Method;
 
 /// Longest header block, start line and empty line included. Beyond it nothing is framed ([`Fault::HeadTooLong`]).
@@ -350,13 +350,13 @@ fn usual_line(bytes: &[u8]) -> Option<usize> {
     let window = bytes.get(..START_LINE_LIMIT).unwrap_or(bytes);
     if let Some(rest) = bytes.strip_prefix(b"SIP/2.0 ") {
         let [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', ..] = rest else { return None };
-        return Some(find_far::<b'\n'>(window)? + 1);
+        return Some(find(b'\n', window)? + 1);
     }
     let method = find(b' ', bytes.first_chunk::<16>()?)?;
     Method::named(bytes.get(..method)?)?;
     // What no Request-URI begins with is looked at closer.
     let [b'A'..=b'Z' | b'a'..=b'z', ..] = bytes.get(method + 1..)? else { return None };
-    let end = find_far::<b'\n'>(window)?;
+    let end = find(b'\n', window)?;
     let uri = bytes.get(method + 1..end)?.strip_suffix(b" SIP/2.0\r")?;
     (!uri.is_empty()).then_some(end + 1)
 }

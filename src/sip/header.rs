@@ -1,6 +1,6 @@
 //! Header names: the ones that charging reads, with their compact forms.
 
-use crate::sip::find::{find, places};
+use crate::sip::mask::Block;
 
 /// Makes the enum, the table of names and the table of compact names from one list.
 macro_rules! headers {
@@ -131,57 +131,50 @@ impl Header {
     /// The length of what stands before the first colon of a line, and the header of that name. Absent without a colon.
     #[inline(always)]
     pub(super) fn ahead_of_colon(line: &[u8; REACH]) -> Option<(usize, Option<Self>)> {
-        let words = words(line);
-        let (within, word) = first_word(words[0]);
-        let length = match within {
-            Some(length) => length,
-            None => 8 + find(b':', line.get(8..)?)?,
-        };
-        Some((length, Self::of(&words, word, length)))
+        let ([first, second], _) = line.as_chunks::<16>() else { return None };
+        let blocks = [Block::new(first), Block::new(second)];
+        let colons = blocks[0].equal(b':') | blocks[1].equal(b':') << 16;
+        if colons == 0 {
+            return None;
+        }
+        let length = colons.trailing_zeros() as usize;
+        Some((length, Self::of(blocks, first, length)))
     }
 
-    /// The header of a name of this length. `word`: the first word of it, as [`first_word`] gives it.
+    /// The header of a name of this length, which a line begins with.
     #[inline(always)]
-    fn of(words: &[u64; REACH / 8], word: u64, length: usize) -> Option<Self> {
+    fn of(line: [Block; 2], first: &[u8; 16], length: usize) -> Option<Self> {
+        let word = *first.first_chunk()?;
         if length == 1 {
-            let letter = (words[0] as u8).to_ascii_lowercase().checked_sub(b'a')?;
+            let letter = word[0].to_ascii_lowercase().checked_sub(b'a')?;
             return *COMPACT.get(usize::from(letter))?;
         }
-        let name = NAMES.get(usize::from(*SLOTS.get(slot(word, length))?))?;
-        let differ = (words[0] | name.case[0]) ^ name.lower[0]
-            | (words[1] | name.case[1]) ^ name.lower[1]
-            | (words[2] | name.case[2]) ^ name.lower[2]
-            | (words[3] | name.case[3]) ^ name.lower[3];
-        (differ == 0 && usize::from(name.length) == length).then_some(name.header)
+        let name = NAMES.get(usize::from(*SLOTS.get(slot(first_word(word, length), length))?))?;
+        let same = line[0].is_with(&name.case[0], &name.lower[0]) && line[1].is_with(&name.case[1], &name.lower[1]);
+        (same && usize::from(name.length) == length).then_some(name.header)
     }
 }
 
 /// How far into a line is looked for its name and the colon behind it. No name is as long.
 pub(super) const REACH: usize = 32;
 
-/// The bytes in words, the first byte lowest.
+/// The first word of a line in lower case, without what follows the colon.
 #[inline]
-const fn words(bytes: &[u8; REACH]) -> [u64; REACH / 8] {
-    let mut words = [0; REACH / 8];
-    let (chunks, _) = bytes.as_chunks::<8>();
-    let mut at = 0;
-    while at < words.len() {
-        words[at] = u64::from_le_bytes(chunks[at]);
-        at += 1;
-    }
-    words
+const fn first_word(word: [u8; 8], length: usize) -> u64 {
+    let lower = u64::from_le_bytes(word) | 0x2020_2020_2020_2020;
+    lower & KEPT[length % REACH]
 }
 
-/// Where the colon is in the first word of a line, and the word in lower case without what follows the colon.
-#[inline]
-const fn first_word(word: u64) -> (Option<usize>, u64) {
-    let lower = word | 0x2020_2020_2020_2020;
-    let colon = places(word, b':');
-    if colon == 0 {
-        return (None, lower);
+/// What is kept of the first word of a name of each length: the name and the colon.
+static KEPT: [u64; REACH] = {
+    let mut kept = [u64::MAX; REACH];
+    let mut length = 0;
+    while length < 7 {
+        kept[length] >>= 56 - 8 * length;
+        length += 1;
     }
-    (Some(colon.trailing_zeros() as usize / 8), lower & (colon ^ (colon - 1)))
-}
+    kept
+};
 
 /// Where in [`SLOTS`] a name of this length and with this first word is looked for.
 #[inline]
@@ -208,29 +201,28 @@ const COMPACT: [Option<Header>; 26] = {
 /// A name as it is compared.
 struct Name {
     /// In lower case, and all bits beyond it.
-    lower: [u64; REACH / 8],
+    lower: [[u8; 16]; 2],
     /// What is set in the bytes of a line before they are compared: of a letter the bit that is its case, of a hyphen
     /// nothing, and all beyond the name.
-    case: [u64; REACH / 8],
+    case: [[u8; 16]; 2],
     length: u8,
     header: Header,
 }
 
 static NAMES: [Name; Header::COUNT] = {
-    let mut names = [const { Name { lower: [0; REACH / 8], case: [0; REACH / 8], length: 0, header: Header::CallId } };
-        Header::COUNT];
+    let mut names =
+        [const { Name { lower: [[0; 16]; 2], case: [[0; 16]; 2], length: 0, header: Header::CallId } }; Header::COUNT];
     let mut place = 0;
     while place < Header::COUNT {
         let name = Header::ALL[place].name().as_bytes();
-        let (mut lower, mut case) = ([0xff; REACH], [0xff; REACH]);
+        let (mut lower, mut case) = ([[0xff; 16]; 2], [[0xff; 16]; 2]);
         let mut at = 0;
         while at < name.len() {
-            case[at] = if name[at].is_ascii_alphabetic() { 0x20 } else { 0 };
-            lower[at] = name[at] | case[at];
+            case[at / 16][at % 16] = if name[at].is_ascii_alphabetic() { 0x20 } else { 0 };
+            lower[at / 16][at % 16] = name[at] | case[at / 16][at % 16];
             at += 1;
         }
-        names[place] =
-            Name { lower: words(&lower), case: words(&case), length: name.len() as u8, header: Header::ALL[place] };
+        names[place] = Name { lower, case, length: name.len() as u8, header: Header::ALL[place] };
         place += 1;
     }
     names
@@ -242,13 +234,13 @@ static SLOTS: [u8; 256] = {
     let mut place = 0;
     while place < Header::COUNT {
         let name = Header::ALL[place].name().as_bytes();
-        let mut line = [b':'; REACH];
+        let mut word = [b':'; 8];
         let mut at = 0;
-        while at < name.len() {
-            line[at] = name[at];
+        while at < name.len() && at < word.len() {
+            word[at] = name[at];
             at += 1;
         }
-        let slot = slot(first_word(words(&line)[0]).1, name.len());
+        let slot = slot(first_word(word, name.len()), name.len());
         assert!(slots[slot] == u8::MAX, "two names share a slot: choose another factor");
         slots[slot] = place as u8;
         place += 1;

@@ -1,7 +1,8 @@
 //! The lines of a header block.
 
-use crate::sip::find::{find, find_far};
+use crate::sip::find::find;
 use crate::sip::header::Header;
+use crate::sip::mask::equal_64;
 
 /// Bytes of a header block that are read, start line included: offsets are 16 bits. A UDP datagram has no more.
 pub(super) const HEADER_BLOCK: usize = 64 * 1024;
@@ -12,8 +13,9 @@ pub(super) const LINES: usize = 1024;
 /// Header lines of a block, folds joined.
 pub(super) struct Lines<'a> {
     block: &'a [u8],
-    /// From the next line on.
-    rest: &'a [u8],
+    /// Where the next line starts, or the one that was not read.
+    pub(super) at: usize,
+    feeds: Feeds,
     /// Whether bytes that were sent may follow the last of these.
     cut: bool,
     /// A line ended in LF alone.
@@ -39,55 +41,95 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Where the next line starts, or the one that was not read.
-    pub(super) const fn at(&self) -> usize {
-        self.block.len() - self.rest.len()
-    }
-
     /// Reads from the first header line, at `at`, to the end of the block.
+    #[inline]
     pub(super) fn new(block: &'a [u8], at: usize, cut: bool) -> Self {
-        Self { block, rest: block.get(at..).unwrap_or_default(), cut, bare: false }
+        Self { block, at, feeds: Feeds::new(block, at), cut, bare: false }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Next<'a> {
-        let (from, start) = (self.rest, self.at());
-        let Some((mut text, mut rest)) = cut_line(from, 0) else { return Next::Unfinished };
-        if matches!(text, [] | [b'\r']) {
-            return Next::Body(self.block.len() - rest.len());
+        let start = self.at;
+        let Some(from) = self.block.get(start..) else { return Next::Unfinished };
+        let Some(mut end) = self.feeds.next(self.block) else { return Next::Unfinished };
+        if end - start < 2 && matches!(from, [b'\n', ..] | [b'\r', b'\n', ..]) {
+            return Next::Body(end + 1);
         }
-        if !matches!(rest.first(), Some(b'!'..)) {
-            let Some(folded) = self.folded(from, text.len()) else { return Next::Unfinished };
-            (text, rest) = folded;
+        if !matches!(self.block.get(end + 1), Some(b'!'..)) {
+            let Some((folded, feeds)) = folded(self.block, self.feeds, end, self.cut) else { return Next::Unfinished };
+            (end, self.feeds) = (folded, feeds);
         }
-        self.rest = rest;
-        let text = text.strip_suffix(b"\r").unwrap_or_else(|| {
-            self.bare = true;
-            text
-        });
+        let Some(text) = from.get(..end - start) else { return Next::Unfinished };
+        self.at = end + 1;
+        let text = match text {
+            [text @ .., b'\r'] => text,
+            _ => {
+                self.bare = true;
+                text
+            }
+        };
         Next::Line(Line { start, text, from })
     }
+}
 
-    /// A line whose own line end is at `end`, with its folds, and what follows it.
-    #[cold]
-    fn folded(&self, from: &'a [u8], mut end: usize) -> Option<(&'a [u8], &'a [u8])> {
-        loop {
-            match from.get(end + 1) {
-                Some(b' ' | b'\t') => {}
-                // The fold that carries the tag may be what the capture cut off.
-                None if self.cut => return None,
-                _ => return cut_line(from, end),
-            }
-            end += 1 + find_far::<b'\n'>(from.get(end + 1..)?)?;
+/// Where a line ends whose own line end is at `end`, with its folds. By value: the state of a pass stays in registers.
+#[cold]
+fn folded(block: &[u8], mut feeds: Feeds, mut end: usize, cut: bool) -> Option<(usize, Feeds)> {
+    loop {
+        match block.get(end + 1) {
+            Some(b' ' | b'\t') => end = feeds.next(block)?,
+            // The fold that carries the tag may be what the capture cut off.
+            None if cut => return None,
+            _ => return Some((end, feeds)),
         }
     }
 }
 
-/// What stands before and after the first LF that is not before `seen`.
+/// The line feeds that are still ahead, found in 64 bytes at once.
+#[derive(Clone, Copy)]
+struct Feeds {
+    /// Those in the window, as bits.
+    ahead: u64,
+    /// Where the window begins.
+    window: usize,
+}
+
+impl Feeds {
+    #[inline]
+    fn new(block: &[u8], at: usize) -> Self {
+        Self { ahead: block.get(at..).map_or(0, in_window), window: at }
+    }
+
+    /// Where the next one is.
+    #[inline(always)]
+    fn next(&mut self, block: &[u8]) -> Option<usize> {
+        while self.ahead == 0 {
+            self.window += 64;
+            self.ahead = in_window(block.get(self.window..)?);
+        }
+        let at = self.window + self.ahead.trailing_zeros() as usize;
+        self.ahead &= self.ahead - 1;
+        Some(at)
+    }
+}
+
+/// The line feeds in the first 64 bytes.
 #[inline]
-fn cut_line(bytes: &[u8], seen: usize) -> Option<(&[u8], &[u8])> {
-    let end = seen + find_far::<b'\n'>(bytes.get(seen..)?)?;
-    Some((bytes.get(..end)?, bytes.get(end + 1..)?))
+fn in_window(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(bytes) => equal_64(bytes, b'\n'),
+        None => in_rest(bytes),
+    }
+}
+
+/// The same at the end of the block.
+#[inline(never)]
+fn in_rest(bytes: &[u8]) -> u64 {
+    let mut padded = [0; 64];
+    if let Some(begin) = padded.get_mut(..bytes.len()) {
+        begin.copy_from_slice(bytes);
+    }
+    equal_64(&padded, b'\n')
 }
 
 impl<'a> Line<'a> {

@@ -16,6 +16,7 @@ pub mod framing;
 mod header;
 mod index;
 mod lines;
+mod mask;
 mod message;
 mod method;
 mod multipart;

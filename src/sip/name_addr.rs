@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use crate::sip::find::{find, find_far};
+use crate::sip::find::find;
 use crate::sip::method::are_token;
 use crate::sip::parameter::{self, parameter};
 use crate::sip::value::{Pieces, end_of_quoted, is_space, opens_quoted, trim, unfold};
@@ -101,7 +101,7 @@ impl<'a> Usual<'a> {
             }
             _ => return None,
         };
-        let (uri, params) = inside.split_at_checked(find_far::<b'>'>(inside)?)?;
+        let (uri, params) = inside.split_at_checked(find(b'>', inside)?)?;
         let params = params.get(1..)?;
         if is_space(*uri.first()?) || is_space(*uri.last()?) {
             return None;

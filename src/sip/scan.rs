@@ -3,9 +3,10 @@
 use crate::sip::anomaly::Anomaly;
 use crate::sip::cseq::{CSeq, decimal};
 use crate::sip::defect::Defect;
-use crate::sip::find::{find_far, has_any};
+use crate::sip::find::{find, has};
 use crate::sip::header::Header;
 use crate::sip::lines::{HEADER_BLOCK, LINES, Line, Lines, Next};
+use crate::sip::mask::Block;
 use crate::sip::message::{Carriage, Message};
 use crate::sip::name_addr::{NameAddr, Usual};
 use crate::sip::start_line::{StartLine, has_uri_headers};
@@ -32,7 +33,7 @@ impl<'m, 'a> Scan<'m, 'a> {
     /// Reads the start line.
     pub(super) fn start_line(&mut self) -> Result<(), Defect> {
         let block = self.block();
-        let end = find_far::<b'\n'>(block).ok_or(Defect::NotSip)?;
+        let end = find(b'\n', block).ok_or(Defect::NotSip)?;
         let line = block.get(..end).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or_else(|| {
             self.message.anomalies.insert(Anomaly::BareLineFeed);
@@ -69,7 +70,7 @@ impl<'m, 'a> Scan<'m, 'a> {
                 }
                 Next::Unfinished => {
                     self.unfinished = true;
-                    self.message.head = lines.at();
+                    self.message.head = lines.at;
                     self.note(if limit { Anomaly::HeaderBlockLimit } else { Anomaly::HeadersUnfinished });
                     break;
                 }
@@ -88,6 +89,7 @@ impl<'m, 'a> Scan<'m, 'a> {
     }
 
     /// Reads one header line.
+    #[inline(always)]
     fn line(&mut self, line: &Line<'a>) {
         let Some((header, text)) = line.field() else { return self.note(Anomaly::BadLine) };
         let Some(header) = header else { return };
@@ -115,7 +117,7 @@ impl<'m, 'a> Scan<'m, 'a> {
                 self.message.anomalies.insert_if(line.odd, Anomaly::ViaSyntax);
             }
             Header::Contact => {
-                let bare = value.raw().first() != Some(&b'<') && find_far::<b'<'>(value.raw()).is_none();
+                let bare = value.raw().first() != Some(&b'<') && find(b'<', value.raw()).is_none();
                 self.message.anomalies.insert_if(bare && has_uri_headers(value.raw()), Anomaly::ContactSyntax);
             }
             Header::Date => self.message.anomalies.insert_if(!value.raw().ends_with(b"GMT"), Anomaly::DateSyntax),
@@ -134,7 +136,8 @@ impl<'m, 'a> Scan<'m, 'a> {
         match header {
             Header::CallId => {
                 self.message.call_id = value.raw();
-                let odd = has_any(value.raw(), |byte| byte <= b' ') && value.raw().iter().any(|byte| is_space(*byte));
+                let odd = has(value.raw(), Block::blank, |byte| byte <= b' ')
+                    && value.raw().iter().any(|byte| is_space(*byte));
                 self.message.anomalies.insert_if(odd, Anomaly::CallIdSyntax);
             }
             Header::From => self.message.from_tag = self.tag(value, Defect::NoFrom),

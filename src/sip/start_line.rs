@@ -6,7 +6,8 @@ use memchr::{memchr, memchr2, memrchr, memrchr2};
 
 use crate::sip::anomaly::{Anomalies, Anomaly};
 use crate::sip::defect::Defect;
-use crate::sip::find::{find, has_any};
+use crate::sip::find::{find, has};
+use crate::sip::mask::Block;
 use crate::sip::method::{Method, is_token};
 
 const VERSION: &[u8] = b"SIP/2.0";
@@ -69,7 +70,8 @@ fn usual(line: &[u8]) -> Option<StartLine<'_>> {
     let (method, rest) = line.split_at_checked(find(b' ', line)?)?;
     let method = Method::named(method)?;
     let uri = rest.strip_prefix(b" ")?.strip_suffix(b" SIP/2.0")?;
-    let odd = matches!(uri, [] | [b'<', ..]) || has_any(uri, |byte| (byte <= b' ') | (byte == b'?'));
+    let odd = matches!(uri, [] | [b'<', ..])
+        || has(uri, |block: Block| block.blank() | block.equal(b'?'), |byte| byte <= b' ' || byte == b'?');
     (!odd).then_some(StartLine::Request { method, uri })
 }
 

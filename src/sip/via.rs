@@ -4,7 +4,8 @@ use core::fmt;
 
 use memchr::memchr;
 
-use crate::sip::find::{find, has_any};
+use crate::sip::find::{find, has};
+use crate::sip::mask::Block;
 use crate::sip::parameter::parameter;
 use crate::sip::value::{Pieces, Value, is_space, trim};
 
@@ -70,10 +71,10 @@ impl<'a> Line<'a> {
     #[inline]
     pub(super) fn read(value: Value<'a>, top: bool) -> Self {
         let raw = value.raw();
-        if top && !has_any(raw, |byte| (byte == b',') | (byte == b'"') | (byte == b'<') | (byte == b'(')) {
+        if top && !has(raw, hiding, |byte| matches!(byte, b',' | b'"' | b'<' | b'(')) {
             return Self::read_plain(raw);
         }
-        if !top && !has_any(raw, |byte| byte == b',') {
+        if !top && find(b',', raw).is_none() {
             return Self { values: 1, branch: &[], odd: raw.is_empty() };
         }
         Self::read_slowly(raw, top)
@@ -127,6 +128,12 @@ impl<'a> Line<'a> {
         }
         self.branch = branch.unwrap_or_default();
     }
+}
+
+/// Where a comma is, or what may hide one or a semicolon.
+#[inline]
+fn hiding(block: Block) -> u32 {
+    block.equal(b',') | block.equal(b'"') | block.equal(b'<') | block.equal(b'(')
 }
 
 /// The branch, where a parameter is one.
