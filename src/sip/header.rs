@@ -150,8 +150,9 @@ impl Header {
             return *COMPACT.get(usize::from(letter))?;
         }
         let name = NAMES.get(usize::from(*SLOTS.get(slot(first_word(word, length), length))?))?;
-        let same = line[0].is_with(&name.case[0], &name.lower[0]) && line[1].is_with(&name.case[1], &name.lower[1]);
-        (same && usize::from(name.length) == length).then_some(name.header)
+        let same = line[0].is_with(&name.case[0], &name.lower[0])
+            && (length < 16 || line[1].is_with(&name.case[1], &name.lower[1]));
+        same.then_some(name.header)
     }
 }
 
@@ -200,18 +201,17 @@ const COMPACT: [Option<Header>; 26] = {
 
 /// A name as it is compared.
 struct Name {
-    /// In lower case, and all bits beyond it.
+    /// In lower case, the colon, and all bits beyond it.
     lower: [[u8; 16]; 2],
     /// What is set in the bytes of a line before they are compared: of a letter the bit that is its case, of a hyphen
-    /// nothing, and all beyond the name.
+    /// nothing, and all beyond the colon.
     case: [[u8; 16]; 2],
-    length: u8,
     header: Header,
 }
 
 static NAMES: [Name; Header::COUNT] = {
     let mut names =
-        [const { Name { lower: [[0; 16]; 2], case: [[0; 16]; 2], length: 0, header: Header::CallId } }; Header::COUNT];
+        [const { Name { lower: [[0; 16]; 2], case: [[0; 16]; 2], header: Header::CallId } }; Header::COUNT];
     let mut place = 0;
     while place < Header::COUNT {
         let name = Header::ALL[place].name().as_bytes();
@@ -222,7 +222,8 @@ static NAMES: [Name; Header::COUNT] = {
             lower[at / 16][at % 16] = name[at] | case[at / 16][at % 16];
             at += 1;
         }
-        names[place] = Name { lower, case, length: name.len() as u8, header: Header::ALL[place] };
+        (case[at / 16][at % 16], lower[at / 16][at % 16]) = (0, b':');
+        names[place] = Name { lower, case, header: Header::ALL[place] };
         place += 1;
     }
     names

@@ -13,6 +13,16 @@ use crate::sip::start_line::{StartLine, has_uri_headers};
 use crate::sip::value::{Value, is_space, trim_telling};
 use crate::sip::via;
 
+/// The headers that [`Scan::special`] reads.
+const JUDGED: u64 = Header::CallId.bit()
+    | Header::From.bit()
+    | Header::To.bit()
+    | Header::CSeq.bit()
+    | Header::ContentLength.bit()
+    | Header::Via.bit()
+    | Header::Contact.bit()
+    | Header::Date.bit();
+
 /// The state of one pass over a message.
 ///
 /// It fills the message where it lies: one is too large to be handed from step to step.
@@ -95,7 +105,9 @@ impl<'m, 'a> Scan<'m, 'a> {
         let Some(header) = header else { return };
         let (before, trimmed) = trim_telling(text);
         let start = line.start + line.text.len() - text.len() + before;
-        self.special(header, Value::trimmed(trimmed));
+        if JUDGED & header.bit() != 0 {
+            self.special(header, Value::trimmed(trimmed));
+        }
         // The block has no more bytes than fit.
         let added = self.message.index.add(header, start as u16, (start + trimmed.len()) as u16);
         // Vias beyond the index are counted, and nothing else is asked of them.
