@@ -15,6 +15,12 @@ pub(super) fn has(text: &[u8], places: impl Fn(Block) -> u32, is: impl Fn(u8) ->
     first(text, places, is).is_some()
 }
 
+/// Where the first of two bytes stands.
+#[inline]
+pub(super) fn find_either(bytes: [u8; 2], text: &[u8]) -> Option<usize> {
+    first(text, |block| block.equal(bytes[0]) | block.equal(bytes[1]), |other| bytes.contains(&other))
+}
+
 /// Where the first byte is that `places` finds in its block, and `is` alone.
 #[inline(always)]
 fn first(text: &[u8], places: impl Fn(Block) -> u32, is: impl Fn(u8) -> bool) -> Option<usize> {
@@ -31,6 +37,12 @@ fn first(text: &[u8], places: impl Fn(Block) -> u32, is: impl Fn(u8) -> bool) ->
     if let Some(block) = text.last_chunk() {
         let found = places(Block::new(block));
         return (found != 0).then(|| text.len() - 16 + found.trailing_zeros() as usize);
+    }
+    // Eight from each end.
+    if let (Some(begin), Some(end)) = (text.first_chunk(), text.last_chunk()) {
+        let found = places(Block::halves(*begin, *end));
+        let at = (found != 0).then(|| found.trailing_zeros() as usize)?;
+        return Some(if at < 8 { at } else { text.len() + at - 16 });
     }
     text.iter().position(|byte| is(*byte))
 }
@@ -52,6 +64,8 @@ mod tests {
         #[test]
         fn finds_the_first_of_near_bytes(text in prop::collection::vec(b'8'..=b'<', 0..60)) {
             for byte in b'7'..=b'=' {
+                let either = text.iter().position(|other| *other == byte || *other == b':');
+                prop_assert_eq!(find_either([byte, b':'], &text), either);
                 prop_assert_eq!(find(byte, &text), text.iter().position(|other| *other == byte));
             }
         }

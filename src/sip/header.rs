@@ -210,8 +210,7 @@ struct Name {
 }
 
 static NAMES: [Name; Header::COUNT] = {
-    let mut names =
-        [const { Name { lower: [[0; 16]; 2], case: [[0; 16]; 2], header: Header::CallId } }; Header::COUNT];
+    let mut names = [const { Name { lower: [[0; 16]; 2], case: [[0; 16]; 2], header: Header::CallId } }; Header::COUNT];
     let mut place = 0;
     while place < Header::COUNT {
         let name = Header::ALL[place].name().as_bytes();

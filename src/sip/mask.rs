@@ -12,6 +12,12 @@ impl Block {
         Self(imp::Block::new(bytes))
     }
 
+    /// Eight bytes, and eight that need not follow them.
+    #[inline(always)]
+    pub(super) fn halves(low: [u8; 8], high: [u8; 8]) -> Self {
+        Self(imp::Block::halves(u64::from_le_bytes(low), u64::from_le_bytes(high)))
+    }
+
     /// Where a byte stands.
     #[inline(always)]
     pub(super) fn equal(self, byte: u8) -> u32 {
@@ -45,7 +51,7 @@ use words as imp;
 
 #[cfg(target_arch = "x86_64")]
 mod sse2 {
-    use safe_arch::{cmp_eq_mask_i8_m128i, m128i, min_u8_m128i, move_mask_i8_m128i, set_splat_i8_m128i};
+    use safe_arch::{cmp_eq_mask_i8_m128i, m128i, min_u8_m128i, move_mask_i8_m128i, set_i64_m128i, set_splat_i8_m128i};
 
     #[derive(Clone, Copy)]
     pub(super) struct Block(m128i);
@@ -54,6 +60,11 @@ mod sse2 {
         #[inline(always)]
         pub(super) fn new(bytes: &[u8; 16]) -> Self {
             Self(safe_arch::load_unaligned_m128i(bytes))
+        }
+
+        #[inline(always)]
+        pub(super) fn halves(low: u64, high: u64) -> Self {
+            Self(set_i64_m128i(high as i64, low as i64))
         }
 
         #[inline(always)]
@@ -87,7 +98,12 @@ mod words {
         #[inline(always)]
         pub(super) fn new(bytes: &[u8; 16]) -> Self {
             let both = u128::from_le_bytes(*bytes);
-            Self([both as u64, (both >> 64) as u64])
+            Self::halves(both as u64, (both >> 64) as u64)
+        }
+
+        #[inline(always)]
+        pub(super) fn halves(low: u64, high: u64) -> Self {
+            Self([low, high])
         }
 
         #[inline(always)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use crate::sip::find::find;
+use crate::sip::find::{find, find_either};
 use crate::sip::method::are_token;
 use crate::sip::parameter::{self, parameter};
 use crate::sip::value::{Pieces, end_of_quoted, is_space, opens_quoted, trim, unfold};
@@ -90,11 +90,8 @@ impl<'a> Usual<'a> {
         let inside = match value {
             [b'<', inside @ ..] => inside,
             [b'"', name @ ..] => {
-                let (name, rest) = name.split_at_checked(find(b'"', name)?)?;
-                if find(b'\\', name).is_some() {
-                    return None;
-                }
-                match rest {
+                // A backslash before the quote may escape it.
+                match name.get(find_either([b'"', b'\\'], name)?..)? {
                     [b'"', b' ', b'<', inside @ ..] | [b'"', b'<', inside @ ..] => inside,
                     _ => return None,
                 }
