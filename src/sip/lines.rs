@@ -1,7 +1,7 @@
 //! The lines of a header block.
 
 use crate::sip::find::find;
-use crate::sip::header::Header;
+use crate::sip::header::{Header, REACH};
 use crate::sip::mask::equal_64;
 
 /// Bytes of a header block that are read, start line included: offsets are 16 bits. A UDP datagram has no more.
@@ -41,10 +41,22 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Reads from the first header line, at `at`, to the end of the block.
+    /// Reads from the line at `at` to the end of the block.
     #[inline]
     pub(super) fn new(block: &'a [u8], at: usize, cut: bool) -> Self {
         Self { block, at, feeds: Feeds::new(block, at), cut, bare: false }
+    }
+
+    /// The start line, of lines that are read from the start: it has no folds. Absent without its end.
+    #[inline]
+    pub(super) fn start_line(&mut self) -> Option<&'a [u8]> {
+        let end = self.feeds.next(self.block)?;
+        self.at = end + 1;
+        let line = self.block.get(..end)?;
+        Some(line.strip_suffix(b"\r").unwrap_or_else(|| {
+            self.bare = true;
+            line
+        }))
     }
 
     #[inline(always)]
@@ -134,15 +146,34 @@ fn in_rest(bytes: &[u8]) -> u64 {
 
 impl<'a> Line<'a> {
     /// Which header it is, if it is one that is read, and its value; absent when it is no header line.
-    #[inline]
+    #[inline(always)]
     pub(super) fn field(&self) -> Option<(Option<Header>, &'a [u8])> {
-        if let Some(begin) = self.from.first_chunk()
-            && let Some((colon, header)) = Header::ahead_of_colon(begin)
-            && let Some(value) = self.text.get(colon + 1..)
-            // Any other name is one if no blank is at its ends.
-            && (header.is_some() || matches!((begin.first(), begin.get(colon.wrapping_sub(1))), (Some(b'!'..), Some(b'!'..))))
-        {
-            return Some((header, value));
+        match self.from.first_chunk().and_then(|begin| self.usual(begin)) {
+            Some(field) => Some(field),
+            None => self.field_slowly(),
+        }
+    }
+
+    /// The same where the colon is not far from the begin of the line. Absent says nothing but "read it slowly".
+    #[inline(always)]
+    fn usual(&self, begin: &[u8; REACH]) -> Option<(Option<Header>, &'a [u8])> {
+        let (colon, header) = Header::ahead_of_colon(begin)?;
+        let value = self.text.get(colon + 1..)?;
+        // Any other name is one if no blank is at its ends.
+        let named = header.is_some()
+            || matches!((begin.first(), begin.get(colon.wrapping_sub(1))), (Some(b'!'..), Some(b'!'..)));
+        named.then_some((header, value))
+    }
+
+    #[inline(never)]
+    fn field_slowly(&self) -> Option<(Option<Header>, &'a [u8])> {
+        // The last line of a message without a body has few bytes after its begin.
+        let mut padded = [0; REACH];
+        if let Some(begin) = padded.get_mut(..self.from.len()) {
+            begin.copy_from_slice(self.from);
+            if let Some(field) = self.usual(&padded) {
+                return Some(field);
+            }
         }
         let (name, value) = self.split()?;
         Some((Header::named(name), value))

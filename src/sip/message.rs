@@ -92,8 +92,8 @@ impl<'a> Message<'a> {
         let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         self.bytes = bytes.get(blank..).unwrap_or_default();
         let mut scan = Scan::new(self, carriage);
-        scan.start_line()?;
-        scan.headers();
+        let lines = scan.start_line()?;
+        scan.headers(lines);
         scan.finish()
     }
 

@@ -103,9 +103,9 @@ impl<'a> Usual<'a> {
         if is_space(*uri.first()?) || is_space(*uri.last()?) {
             return None;
         }
-        let tag = match params {
-            [] => params,
-            [b';', b't', b'a', b'g', b'=', tag @ ..] if !tag.is_empty() && are_token(tag) => tag,
+        let tag = match params.strip_prefix(b";tag=") {
+            Some(tag) if !tag.is_empty() && are_token(tag) => tag,
+            None if params.is_empty() => params,
             _ => return None,
         };
         Some(Self { without_tag: value.get(..value.len() - params.len())?, tag })

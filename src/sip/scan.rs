@@ -40,32 +40,23 @@ impl<'m, 'a> Scan<'m, 'a> {
         Self { message, carriage, unfinished: false, defect: None, content_length: None }
     }
 
-    /// Reads the start line.
-    pub(super) fn start_line(&mut self) -> Result<(), Defect> {
-        let block = self.block();
-        let end = find(b'\n', block).ok_or(Defect::NotSip)?;
-        let line = block.get(..end).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or_else(|| {
-            self.message.anomalies.insert(Anomaly::BareLineFeed);
-            line
-        });
-        self.message.start = StartLine::read(line, &mut self.message.anomalies)?;
-        self.message.headers_at = end + 1;
-        Ok(())
-    }
-
-    /// What is read as start line and headers.
-    fn block(&self) -> &'a [u8] {
+    /// Reads the start line, and gives the lines that follow it.
+    #[inline]
+    pub(super) fn start_line(&mut self) -> Result<Lines<'a>, Defect> {
         let bytes = self.message.bytes;
-        bytes.get(..HEADER_BLOCK).unwrap_or(bytes)
+        let block = bytes.get(..HEADER_BLOCK).unwrap_or(bytes);
+        let cut = self.carriage == Carriage::CutDatagram || block.len() < bytes.len();
+        let mut lines = Lines::new(block, 0, cut);
+        let line = lines.start_line().ok_or(Defect::NotSip)?;
+        self.message.start = StartLine::read(line, &mut self.message.anomalies)?;
+        self.message.headers_at = lines.at;
+        Ok(lines)
     }
 
     /// Reads the header lines, up to the empty one.
-    pub(super) fn headers(&mut self) {
-        let block = self.block();
-        let limit = block.len() < self.message.bytes.len();
-        let cut = self.carriage == Carriage::CutDatagram || limit;
-        let mut lines = Lines::new(block, self.message.headers_at, cut);
+    #[inline]
+    pub(super) fn headers(&mut self, mut lines: Lines<'a>) {
+        let limit = self.message.bytes.len() > HEADER_BLOCK;
         let mut read = 0;
         loop {
             match lines.next() {
