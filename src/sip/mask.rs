@@ -110,13 +110,13 @@ mod words {
         pub(super) fn equal(self, byte: u8) -> u32 {
             let same = u64::from_ne_bytes([byte; 8]);
             // No carry leaves a byte, so that each is told exactly.
-            self.places(|word| !(((word ^ same) & LOW) + LOW | (word ^ same)))
+            self.places(|word| !((((word ^ same) & LOW) + LOW) | (word ^ same)))
         }
 
         #[inline(always)]
         pub(super) fn blank(self) -> u32 {
             const ABOVE: u64 = u64::from_ne_bytes([0x7f - b' '; 8]);
-            self.places(|word| !((word & LOW) + ABOVE | word))
+            self.places(|word| !(((word & LOW) + ABOVE) | word))
         }
 
         #[inline(always)]
