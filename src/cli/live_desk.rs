@@ -121,8 +121,9 @@ impl Receiver for LiveDesk<'_> {
 
     fn progress(&mut self, standing: Standing) {
         let lost = standing.records_lost - self.lost_before;
-        if lost > 0 {
-            let now = crate::capture::LiveCapture::idle_time();
+        if lost > 0
+            && let Some(now) = standing.now
+        {
             self.lose(now, now, lost);
             self.lost_before = standing.records_lost;
         }

@@ -12,6 +12,7 @@ use super::desk::{Handed, Receiver, with_desk};
 use super::handover::Handover;
 use crate::capture::{Item, LiveCapture, LiveError, PortCounts};
 use crate::probe::{Counts, Input, Output, Probe};
+use crate::time::Timestamp;
 
 /// Longest wait: with nothing to read the clock still has to move.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
@@ -19,6 +20,11 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 const STANDING: Duration = Duration::from_secs(1);
 /// Things that may wait for the receiver: a minute of a thousand records a second.
 const ROOM: usize = 65_536;
+/// How far the capture clock stays behind while nothing comes: a block of the ring waits for some milliseconds before it is
+/// handed over, and a busy machine adds to that.
+const BEHIND: Duration = Duration::from_millis(50);
+/// Longer than a block of the ring waits.
+const LAST_BLOCK: Duration = Duration::from_millis(10);
 /// How long it may take, after a stop, to read what the rings hold.
 const LAST_READING: Duration = Duration::from_millis(500);
 
@@ -31,6 +37,8 @@ pub struct Standing {
     pub ports: Vec<(String, PortCounts)>,
     /// Records that were lost because nobody took them in time.
     pub records_lost: u64,
+    /// The capture clock; absent before the first frame.
+    pub now: Option<Timestamp>,
 }
 
 /// Why watching ended before it was told to.
@@ -54,7 +62,7 @@ pub fn watch(
 ) -> Result<ControlFlow<()>, WatchError> {
     let handover = Handover::with_room(ROOM);
     let wake = capture.wake();
-    let run = || Watch { capture, probe, to: &handover, records_lost: 0 }.run();
+    let run = || Watch { capture, probe, to: &handover, records_lost: 0, read: None }.run();
     let (watched, received) = with_desk(&handover, receiver, || wake.stop(), run).map_err(WatchError::Thread)?;
     watched?;
     Ok(received)
@@ -65,16 +73,23 @@ struct Watch<'a> {
     probe: &'a mut Probe,
     to: &'a Handover<Handed<Standing>>,
     records_lost: u64,
+    /// Where the capture clock stood when the last frames were read, and when that was.
+    read: Option<(Timestamp, Instant)>,
 }
 
 impl Watch<'_> {
     fn run(mut self) -> Result<(), LiveError> {
-        let watched = self.watch();
-        // What was captured is worth the same after a failure.
+        let mut watched = self.watch();
+        // What was captured is worth the same after a stop or a failure; the kernel hands over the last block when its time is
+        // up, full or not.
         let last = Instant::now();
-        let mut read = 1;
-        while watched.is_ok() && read > 0 && last.elapsed() < LAST_READING {
-            read = self.read()?;
+        std::thread::sleep(LAST_BLOCK);
+        while watched.is_ok() && last.elapsed() < LAST_READING {
+            match self.read() {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => watched = Err(error),
+            }
         }
         self.probe.handle(Input::End);
         drain(self.probe, self.to, &mut self.records_lost);
@@ -87,9 +102,13 @@ impl Watch<'_> {
         let mut stood = Instant::now();
         while !wake.is_stopped() {
             if self.read()? == 0 {
-                self.probe.handle(Input::Tick(LiveCapture::idle_time()));
-                drain(self.probe, self.to, &mut self.records_lost);
+                if let Some(time) = self.idle_time() {
+                    self.probe.handle(Input::Tick(time));
+                    drain(self.probe, self.to, &mut self.records_lost);
+                }
                 self.capture.wait(self.patience())?;
+            } else {
+                self.read = self.probe.now().zip(Some(Instant::now()));
             }
             if stood.elapsed() >= STANDING {
                 stood = Instant::now();
@@ -99,15 +118,24 @@ impl Watch<'_> {
         Ok(())
     }
 
+    /// Capture time that has certainly passed where no frame came.
+    ///
+    /// The time since the last frame is taken from a clock that nobody sets: were it the wall clock, one wrong step of it would
+    /// end every session that has a timer. What frames say of such a step is for the core to believe.
+    fn idle_time(&self) -> Option<Timestamp> {
+        let (time, read) = self.read?;
+        Some(time.plus(read.elapsed().saturating_sub(BEHIND)))
+    }
+
     /// How long nothing will happen by itself.
     fn patience(&self) -> Duration {
-        let due = self.probe.next_timeout().map(|due| due.since(LiveCapture::idle_time()));
+        let due = self.probe.next_timeout().zip(self.idle_time()).map(|(due, now)| due.since(now));
         due.unwrap_or(LONGEST_WAIT).clamp(Duration::from_millis(1), LONGEST_WAIT)
     }
 
     /// Reads a batch of every port; gives how many frames there were.
     fn read(&mut self) -> Result<u64, LiveError> {
-        let Self { capture, probe, to, records_lost } = self;
+        let Self { capture, probe, to, records_lost, .. } = self;
         capture.read(|item| {
             match item {
                 Item::Frame(frame) => probe.handle(Input::Frame(frame)),
@@ -129,6 +157,7 @@ impl Watch<'_> {
             dialogs: self.probe.dialogs(),
             ports,
             records_lost: self.records_lost,
+            now: self.probe.now(),
         };
         let _ = self.to.try_give(Handed::Progress(standing));
     }

@@ -119,6 +119,12 @@ impl Probe {
         [self.tap.next_timeout(), self.ledger.next_timeout()].into_iter().flatten().min()
     }
 
+    /// The capture clock; absent before the first frame.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
+        Some(self.clock.now()).filter(|now| *now != Timestamp::MIN)
+    }
+
     /// Every counter, as of now.
     #[must_use]
     pub fn counts(&self) -> Counts {

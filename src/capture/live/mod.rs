@@ -22,11 +22,7 @@ use super::filter::{self, Attached, Filter};
 use super::item::Item;
 use crate::packet::InterfaceId;
 use crate::time::Timestamp;
-use port::{BLOCK_TIMEOUT, Port};
-
-/// How far behind the wall clock a port may be and nobody has to wonder: twice the time that a block of the ring may wait to
-/// be handed over, and what a busy machine adds.
-const BEHIND: Duration = Duration::from_millis(10 * BLOCK_TIMEOUT as u64);
+use port::Port;
 
 /// How the kernel keeps frames until they are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,12 +121,6 @@ impl LiveCapture {
             frames += port.read(&mut take)?;
         }
         Ok(frames)
-    }
-
-    /// Capture time that has certainly passed where no frame came: the wall clock, less what may still be on its way.
-    #[must_use]
-    pub fn idle_time() -> Timestamp {
-        wall_clock().minus(BEHIND)
     }
 
     /// What became of the frames of each port so far.

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 
 /// Milliseconds that a block of the ring waits to be filled before it is handed over. Immediate mode would make libpcap use
 /// the older ring of single frames.
-pub(super) const BLOCK_TIMEOUT: i32 = 5;
+const BLOCK_TIMEOUT: i32 = 5;
 
 /// What became of the frames of one port, as the kernel counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
