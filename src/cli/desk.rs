@@ -3,14 +3,13 @@
 use core::ops::ControlFlow;
 
 use super::format::Format;
+use super::gap;
 use super::listing::{Listing, ListingError};
 use crate::ch1::wire;
 use crate::charging::PackedRecord;
-use crate::outbox::{Gap, GapCause, Outbox, Refused, Report, SealedRecord};
-use crate::packet::InterfaceId;
+use crate::outbox::{Gap, Outbox, Refused, Report, SealedRecord};
 use crate::pipeline::{Reading, Receiver};
 use crate::probe::{Loss, Note};
-use crate::session::Dropped;
 use crate::telemetry::{Progress, log};
 
 /// Takes records from the core: one copy goes to the outbox, and what is to be printed of it waits. What may have cost
@@ -78,31 +77,15 @@ impl Receiver for Desk<'_> {
     }
 
     fn loss(&mut self, loss: Loss) -> ControlFlow<()> {
-        let Loss { interface, from, to, count } = loss;
-        self.send_gap(Gap { interface: name(interface), from, to, count, cause: GapCause::FramesLost })
+        self.send_gap(gap::of_loss(loss))
     }
 
     fn note(&mut self, note: Note) -> ControlFlow<()> {
         log::note(note);
-        match note {
-            Note::ClockGap { interface, from, to } => {
-                self.send_gap(Gap { interface: name(interface), from, to, count: 0, cause: GapCause::NotObserved })
-            }
-            Note::SessionsDropped(Dropped { from, to, count }) => {
-                self.send_gap(Gap { interface: String::new(), from, to, count, cause: GapCause::SessionsDropped })
-            }
-            Note::ClockSteppedBack { .. } | Note::NotRestored(_) | Note::ServerOnOtherPorts { .. } => {
-                ControlFlow::Continue(())
-            }
-        }
+        gap::of_note(note).map_or(ControlFlow::Continue(()), |gap| self.send_gap(gap))
     }
 
     fn progress(&mut self, reading: Reading) {
         self.progress.update(reading.position, reading.frames, self.records);
     }
-}
-
-/// A number, not a name: the name of a file must not reach the Enabler.
-fn name(interface: InterfaceId) -> String {
-    interface.0.to_string()
 }

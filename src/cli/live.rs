@@ -45,7 +45,7 @@ pub struct LiveArgs {
     ring: u32,
 
     /// A port of SIP over TCP or SCTP; on others a conversation is seen from its first start line on. Repeatable
-    #[arg(long = "sip-port", value_name = "PORT", default_values_t = [5060, 5061])]
+    #[arg(long = "sip-port", value_name = "PORT", default_values_t = FilterOptions::default().sip_ports)]
     sip_ports: Vec<u16>,
 
     /// What the kernel lets through

@@ -2,13 +2,13 @@
 
 use core::ops::ControlFlow;
 
+use super::gap;
 use super::printer::Printer;
 use crate::ch1::wire;
 use crate::charging::PackedRecord;
 use crate::outbox::{Gap, GapCause, Outbox, Refused, Report};
 use crate::pipeline::{Receiver, Standing};
 use crate::probe::{Loss, Note};
-use crate::session::Dropped;
 use crate::telemetry::{Status, log};
 use crate::time::Timestamp;
 
@@ -99,24 +99,12 @@ impl Receiver for LiveDesk<'_> {
     }
 
     fn loss(&mut self, loss: Loss) -> ControlFlow<()> {
-        let Loss { interface, from, to, count } = loss;
-        self.send_gap(Gap { interface: interface.0.to_string(), from, to, count, cause: GapCause::FramesLost })
+        self.send_gap(gap::of_loss(loss))
     }
 
     fn note(&mut self, note: Note) -> ControlFlow<()> {
         log::note(note);
-        match note {
-            Note::ClockGap { interface, from, to } => {
-                let interface = interface.0.to_string();
-                self.send_gap(Gap { interface, from, to, count: 0, cause: GapCause::NotObserved })
-            }
-            Note::SessionsDropped(Dropped { from, to, count }) => {
-                self.send_gap(Gap { interface: String::new(), from, to, count, cause: GapCause::SessionsDropped })
-            }
-            Note::ClockSteppedBack { .. } | Note::NotRestored(_) | Note::ServerOnOtherPorts { .. } => {
-                ControlFlow::Continue(())
-            }
-        }
+        gap::of_note(note).map_or(ControlFlow::Continue(()), |gap| self.send_gap(gap))
     }
 
     fn progress(&mut self, standing: Standing) {

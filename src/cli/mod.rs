@@ -5,6 +5,7 @@ mod desk;
 pub mod enabler;
 pub mod filter;
 pub mod format;
+mod gap;
 mod instant;
 mod listing;
 #[cfg(feature = "live")]
