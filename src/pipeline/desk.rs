@@ -24,9 +24,6 @@ pub trait Receiver: Send {
 
     /// Called now and then.
     fn progress(&mut self, progress: Self::Progress);
-
-    /// Nothing more stands in the queue at the moment: what was held back for company may go.
-    fn caught_up(&mut self) {}
 }
 
 /// What crosses from the core to the receiver.
@@ -56,7 +53,6 @@ pub(super) fn with_desk<R: Receiver, T>(
             let mut taken = VecDeque::new();
             while handover.take(&mut taken) {
                 taken.drain(..).try_for_each(|handed| hand(receiver, handed))?;
-                receiver.caught_up();
             }
             ControlFlow::Continue(())
         })?;

@@ -146,7 +146,6 @@ impl Watch<'_> {
                 }
             }
             drain(probe, to, records_lost);
-            ControlFlow::Continue(())
         })
     }
 

@@ -7,7 +7,6 @@ mod error;
 mod port;
 mod wake;
 
-use core::ops::ControlFlow;
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -111,11 +110,11 @@ impl LiveCapture {
     }
 
     /// Reads what the ports have, a batch of each; losses come before the batch that they explain. Gives how many frames there
-    /// were. After a `Break` the rest of the batch is let go.
+    /// were.
     ///
     /// # Errors
     /// When a port has failed for good. What it gave before has been handed on.
-    pub fn read(&mut self, mut take: impl FnMut(Item<'_>) -> ControlFlow<()>) -> Result<u64, LiveError> {
+    pub fn read(&mut self, mut take: impl FnMut(Item<'_>)) -> Result<u64, LiveError> {
         let mut frames = 0;
         for port in &mut self.ports {
             frames += port.read(&mut take)?;

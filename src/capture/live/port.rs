@@ -1,6 +1,5 @@
 //! One tap port.
 
-use core::ops::ControlFlow;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use pcap::{Active, Capture, Linktype, Precision};
@@ -111,24 +110,18 @@ impl Port {
     }
 
     /// Reads a batch: what stands in the ring's current block.
-    pub(super) fn read(&mut self, take: &mut impl FnMut(Item<'_>) -> ControlFlow<()>) -> Result<u64, LiveError> {
-        if let Some(loss) = self.loss()
-            && take(Item::Loss(loss)).is_break()
-        {
-            return Ok(0);
+    pub(super) fn read(&mut self, take: &mut impl FnMut(Item<'_>)) -> Result<u64, LiveError> {
+        if let Some(loss) = self.loss() {
+            take(Item::Loss(loss));
         }
         let Self { capture, counts, latest, link, id, .. } = self;
         let before = counts.frames;
-        let mut flow = ControlFlow::Continue(());
         let read = capture.dispatch(None, |packet| {
-            if flow.is_break() {
-                return;
-            }
             counts.frames += 1;
             // With nanosecond precision the field of microseconds holds nanoseconds.
             let time = Timestamp::from_nanos(packet.header.ts.tv_sec * 1_000_000_000 + packet.header.ts.tv_usec);
             *latest = Some(time);
-            flow = take(Item::Frame(Frame {
+            take(Item::Frame(Frame {
                 time,
                 link: *link,
                 bytes: packet.data,
