@@ -38,4 +38,5 @@ pub use record::{
     CalledChange, Correlation, End, Identity, Leg, Media, MessageBody, Network, NodeRole, Parties, Party, RecordId,
     Revised, Role, Service, ServiceKind, StopRecord, Text, TextBytes, Times, Trigger,
 };
+pub(crate) use server::PortsSeen;
 pub use server::{Crossing, Point, Servers};

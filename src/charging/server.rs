@@ -33,7 +33,29 @@ pub struct Servers {
     names: Vec<String>,
     addresses: Vec<(ImServer, Point)>,
     /// Servers given with a port that no message was seen at yet; and whether one was at another port of theirs.
-    unseen: Vec<(ImServer, bool)>,
+    unseen: PortsSeen,
+}
+
+/// Of the servers that were given with a port: those that no message was seen at, and whether one was at another port of
+/// theirs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PortsSeen(Vec<(ImServer, bool)>);
+
+impl PortsSeen {
+    /// What two have seen together, of the same list of servers.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        let both = |(server, elsewhere): (ImServer, bool)| {
+            let (_, there) = other.0.iter().find(|(same, _)| *same == server)?;
+            Some((server, elsewhere || *there))
+        };
+        Self(self.0.into_iter().filter_map(both).collect())
+    }
+
+    /// The servers that are in the traffic with other ports alone, such as those of TCP connections that the server opens
+    /// itself: with the port that was given nothing is charged there.
+    pub(crate) fn on_other_ports(&self) -> impl Iterator<Item = &ImServer> {
+        self.0.iter().filter(|(_, elsewhere)| *elsewhere).map(|(server, _)| server)
+    }
 }
 
 /// At most two points are touched by a hop: one at each end.
@@ -57,8 +79,8 @@ impl Servers {
             });
             servers.addresses.push((server.clone(), Point(index as u8)));
         }
-        servers.unseen =
-            list.iter().filter(|server| server.port.is_some()).map(|server| (server.clone(), false)).collect();
+        let with_port = list.iter().filter(|server| server.port.is_some());
+        servers.unseen = PortsSeen(with_port.map(|server| (server.clone(), false)).collect());
         servers
     }
 
@@ -115,22 +137,21 @@ impl Servers {
     /// Notes the ports at which a message was seen.
     pub(crate) fn look(&mut self, hop: &Hop) {
         for end in [hop.source, hop.destination] {
-            if self.unseen.is_empty() {
+            if self.unseen.0.is_empty() {
                 return;
             }
             // Another entry of the list may name that port.
             let known = self.point_of(end).is_some();
-            self.unseen.retain_mut(|(server, elsewhere)| {
+            self.unseen.0.retain_mut(|(server, elsewhere)| {
                 *elsewhere |= !known && server.has_address(end);
                 !server.matches(end)
             });
         }
     }
 
-    /// The servers given with a port that are in the traffic with other ports alone, such as those of TCP connections
-    /// that the server opens itself: with that port nothing is charged there. Each is given once.
-    pub(crate) fn take_on_other_ports(&mut self) -> impl Iterator<Item = ImServer> + use<> {
-        core::mem::take(&mut self.unseen).into_iter().filter(|(_, elsewhere)| *elsewhere).map(|(server, _)| server)
+    /// At which ports the servers were seen so far.
+    pub(crate) fn ports_seen(&self) -> &PortsSeen {
+        &self.unseen
     }
 
     /// The end of a hop that is the charging point; the next hop, where no server was named.
@@ -214,22 +235,29 @@ mod tests {
     }
 
     #[test]
-    fn a_server_at_other_ports_alone_is_told_once() {
-        let mut servers = Servers::new(&[
+    fn a_server_at_other_ports_alone_is_told() {
+        let list = [
             server("", "10.0.0.1", 32, Some(5060)),
             server("", "10.0.0.2", 32, Some(5060)),
             server("", "10.0.0.2", 32, Some(5061)),
             server("", "10.0.0.3", 32, Some(5060)),
             server("", "10.0.0.4", 32, None),
-        ]);
+        ];
+        let mut servers = Servers::new(&list);
         servers.look(&hop("10.0.0.1:49152", "192.0.2.1:5060"));
         servers.look(&hop("192.0.2.1:5060", "10.0.0.2:5061"));
         servers.look(&hop("10.0.0.3:49152", "192.0.2.1:5060"));
         servers.look(&hop("192.0.2.1:5060", "10.0.0.3:5060"));
         servers.look(&hop("192.0.2.1:5060", "10.0.0.4:7"));
-        let told: Vec<_> = servers.take_on_other_ports().map(|server| server.address.to_string()).collect();
-        assert_eq!(told, ["10.0.0.1"], "the second is named with its other port too, the third was seen at its own");
-        assert_eq!(servers.take_on_other_ports().count(), 0);
+        let told =
+            |seen: &PortsSeen| seen.on_other_ports().map(|server| server.address.to_string()).collect::<Vec<_>>();
+        let seen = servers.ports_seen();
+        assert_eq!(told(seen), ["10.0.0.1"], "the second is named with its other port too, the third was at its own");
+
+        let mut elsewhere = Servers::new(&list);
+        elsewhere.look(&hop("192.0.2.1:5060", "10.0.0.1:5060"));
+        assert!(told(&seen.clone().and(elsewhere.ports_seen())).is_empty(), "somebody else has seen it at its own");
+        assert_eq!(told(&seen.clone().and(Servers::new(&list).ports_seen())), ["10.0.0.1"]);
     }
 
     #[test]

@@ -13,6 +13,25 @@ pub struct Segment<'a> {
     pub cut: bool,
 }
 
+impl<'a> Segment<'a> {
+    /// The payload: captured bytes behind the transport header.
+    pub(crate) fn payload(&self) -> &'a [u8] {
+        match self.transport {
+            Transport::Udp(payload) | Transport::Tcp(TcpSegment { payload, .. }) | Transport::Sctp(payload) => payload,
+        }
+    }
+
+    /// The same segment over a copy of its payload; over no bytes, where that is kept apart.
+    pub(crate) fn over<'b>(&self, payload: &'b [u8]) -> Segment<'b> {
+        let transport = match self.transport {
+            Transport::Udp(_) => Transport::Udp(payload),
+            Transport::Tcp(tcp) => Transport::Tcp(TcpSegment { payload, ..tcp }),
+            Transport::Sctp(_) => Transport::Sctp(payload),
+        };
+        Segment { hop: self.hop, transport, cut: self.cut }
+    }
+}
+
 /// The transport header's say, and the payload behind it. Payloads print as their length: they are people's messages.
 #[derive(Clone, Copy)]
 pub enum Transport<'a> {

@@ -21,6 +21,19 @@ pub struct Counts {
     pub servers_on_other_ports: u64,
 }
 
+impl Counts {
+    /// Adds what a Tap has counted.
+    pub(crate) fn add_tap(&mut self, tap: &StreamCounts) {
+        self.stream.add(tap);
+    }
+
+    /// Adds what a Ledger has counted.
+    pub(crate) fn add_ledger(&mut self, (sip, session): &(SipCounts, SessionCounts)) {
+        self.sip.add(sip);
+        self.session.add(session);
+    }
+}
+
 /// SIP messages by kind. Each whole message is in exactly one field from `invites` to `dropped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SipCounts {
@@ -56,6 +69,12 @@ impl Default for DefectCounts {
 }
 
 impl DefectCounts {
+    fn add(&mut self, other: &Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+
     /// The reasons that occurred, with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (Defect, u64)> {
         Defect::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
@@ -75,6 +94,40 @@ impl SipCounts {
             + self.provisional
             + self.successes
             + self.failures
+    }
+
+    fn add(&mut self, other: &Self) {
+        // Taken apart without `..`: a new counter does not compile until it is added.
+        let Self {
+            invites,
+            acks,
+            byes,
+            cancels,
+            registers,
+            other_requests,
+            provisional,
+            successes,
+            failures,
+            dropped,
+            odd,
+            opaque,
+            keep_alives,
+            by_defect,
+        } = other;
+        self.invites += invites;
+        self.acks += acks;
+        self.byes += byes;
+        self.cancels += cancels;
+        self.registers += registers;
+        self.other_requests += other_requests;
+        self.provisional += provisional;
+        self.successes += successes;
+        self.failures += failures;
+        self.dropped += dropped;
+        self.odd += odd;
+        self.opaque += opaque;
+        self.keep_alives += keep_alives;
+        self.by_defect.add(by_defect);
     }
 
     pub(super) fn count(&mut self, start: StartLine<'_>) {

@@ -1,59 +1,67 @@
 //! The sessions' side: from sightings to records. It owns the sessions, by Call-ID.
 
+use super::counts::SipCounts;
+use super::notes::Notes;
+use super::output::{Note, Output};
 use super::sighting::{Sighting, Sink};
-use crate::charging::{ImServer, Options, PackedRecord};
-use crate::session::{Change, Dropped, Lost, NotRestored, SessionCounts, Sessions};
+use crate::charging::{Options, PortsSeen};
+use crate::session::{Lost, SessionCounts, Sessions};
+use crate::sip::Message;
 use crate::time::Timestamp;
 
-/// Takes sightings in the order of (time, source, ordinal) within the reorder window, and gives records.
+/// Takes sightings in the order in which they happened, reads them, and gives records.
+///
+/// Invariant: what a Ledger makes of a message depends on the messages of the same Call-ID before it, and on the losses; so
+/// messages may be shared out over Ledgers by Call-ID, and losses told to all of them. Legs that are merged have several
+/// Call-IDs, and need one Ledger for all.
 pub(crate) struct Ledger {
     sessions: Sessions,
+    sip: SipCounts,
+    notes: Notes,
 }
 
 impl Ledger {
     pub(crate) fn new(options: Options) -> Self {
-        Self { sessions: Sessions::new(options) }
+        Self { sessions: Sessions::new(options), sip: SipCounts::default(), notes: Notes::default() }
     }
 
-    /// The clock of all that sight for this Ledger has reached `now`.
-    pub(crate) fn advance(&mut self, now: Timestamp) {
-        self.sessions.advance(now);
-    }
-
-    pub(crate) fn lost(&mut self, lost: Lost, from: Timestamp, to: Timestamp, count: u64) {
-        self.sessions.lost(lost, from, to, count);
-    }
-
+    /// No more sightings: what waits is settled as if its time had passed.
     pub(crate) fn end(&mut self) {
         self.sessions.end();
     }
 
-    pub(crate) fn take_servers_on_other_ports(&mut self) -> impl Iterator<Item = ImServer> + use<> {
-        self.sessions.take_servers_on_other_ports()
+    /// At which ports the operator's IM Servers were seen.
+    pub(crate) fn ports_seen(&self) -> PortsSeen {
+        self.sessions.ports_seen()
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Box<PackedRecord>> {
-        self.sessions.pop()
+    /// Takes back what a probe before this one kept.
+    pub(crate) fn restore(&mut self, image: &[u8]) {
+        if let Err(reason) = self.sessions.restore(image) {
+            self.notes.add(Note::NotRestored(reason));
+        }
     }
 
-    pub(crate) fn pop_change(&mut self) -> Option<Change> {
-        self.sessions.pop_change()
-    }
-
-    pub(crate) fn restore(&mut self, image: &[u8]) -> Result<(), NotRestored> {
-        self.sessions.restore(image)
+    /// The next output, if there is one.
+    pub(crate) fn poll(&mut self) -> Option<Output> {
+        if let Some(record) = self.sessions.pop() {
+            return Some(Output::Record(record));
+        }
+        if let Some(change) = self.sessions.pop_change() {
+            return Some(Output::Change(change));
+        }
+        if let Some(dropped) = self.sessions.take_dropped() {
+            return Some(Output::Note(Note::SessionsDropped(dropped)));
+        }
+        self.notes.pop().map(Output::Note)
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
         self.sessions.next_timeout()
     }
 
-    pub(crate) fn counts(&self) -> SessionCounts {
-        self.sessions.counts()
-    }
-
-    pub(crate) fn take_dropped(&mut self) -> Option<Dropped> {
-        self.sessions.take_dropped()
+    pub(crate) fn counts(&self) -> (SipCounts, SessionCounts) {
+        (self.sip, self.sessions.counts())
     }
 
     pub(crate) fn dialogs(&self) -> usize {
@@ -62,11 +70,24 @@ impl Ledger {
 }
 
 impl Sink for Ledger {
-    fn sighting(&mut self, sighting: &Sighting<'_>) {
-        self.sessions.message(sighting.time, &sighting.hop, &sighting.message);
+    #[inline]
+    fn at(&mut self, now: Timestamp) {
+        self.sessions.advance(now);
     }
 
-    fn gap(&mut self, time: Timestamp) {
-        self.sessions.lost(Lost::StreamBytes, time, time, 1);
+    #[inline]
+    fn sighting(&mut self, sighting: &Sighting<'_>) {
+        let mut message = Message::unread();
+        if let Err(defect) = message.read(sighting.bytes, sighting.carriage) {
+            self.sip.drop(defect);
+            return;
+        }
+        self.sip.count(message.start());
+        self.sip.odd += u64::from(!message.anomalies().is_empty());
+        self.sessions.message(sighting.time, &sighting.hop, &message);
+    }
+
+    fn lost(&mut self, lost: Lost, from: Timestamp, to: Timestamp, count: u64) {
+        self.sessions.lost(lost, from, to, count);
     }
 }

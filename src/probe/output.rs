@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::charging::PackedRecord;
+use crate::charging::{PackedRecord, PortsSeen};
 use crate::packet::InterfaceId;
 use crate::session::{Change, Dropped, NotRestored};
 use crate::time::Timestamp;
@@ -32,4 +32,12 @@ pub enum Note {
     /// Up to the end of the input an IM Server was seen with other ports than the operator's alone: nothing was charged
     /// there.
     ServerOnOtherPorts { address: IpAddr, port: u16 },
+}
+
+/// The notes of servers that were seen with other ports alone.
+pub(super) fn on_other_ports(seen: &PortsSeen) -> impl Iterator<Item = Note> {
+    seen.on_other_ports().map(|server| {
+        let port = server.port.unwrap_or_default();
+        Note::ServerOnOtherPorts { address: server.address, port }
+    })
 }

@@ -1,20 +1,18 @@
-//! One Tap and one Ledger, on one thread.
+//! One Tap and one Ledger behind the Gate, on one thread.
 
-use std::collections::VecDeque;
+use std::vec;
 
-use super::clock::Clock;
 use super::counts::Counts;
-use super::input::{Input, Loss};
+use super::gate::{Gate, Onward, Seen};
+use super::input::Input;
 use super::ledger::Ledger;
-use super::output::{Note, Output};
+use super::output::{Note, Output, on_other_ports};
+use super::sighting::Sink;
 use super::tap::Tap;
 use crate::charging::Options;
-use crate::packet::{Frame, InterfaceId, LinkType};
+use crate::packet::Segment;
 use crate::session::Lost;
 use crate::time::Timestamp;
-
-/// Notes that wait to be pulled. Past it the oldest is dropped: the counters have it all the same.
-const MAX_NOTES: usize = 1024;
 
 /// The whole core: fed inputs, pulled for outputs.
 ///
@@ -36,13 +34,33 @@ const MAX_NOTES: usize = 1024;
 /// }
 /// ```
 pub struct Probe {
-    clock: Clock,
+    gate: Gate,
+    behind: Behind,
+    /// IM Servers that were seen with other ports alone; notes of them that wait to be pulled.
+    on_other_ports: vec::IntoIter<Note>,
+    servers_on_other_ports: u64,
+}
+
+/// What is behind the Gate: each calls the next with what it has borrowed.
+struct Behind {
     tap: Tap,
     ledger: Ledger,
-    notes: VecDeque<Note>,
-    counts: Counts,
-    /// What the tap and the ledger had dropped when it was last looked at.
-    evicted: u64,
+}
+
+impl Onward for Behind {
+    #[inline]
+    fn at(&mut self, now: Timestamp) {
+        self.tap.at(now, &mut self.ledger);
+    }
+
+    #[inline]
+    fn segment(&mut self, seen: Seen, segment: &Segment<'_>) {
+        self.tap.segment(seen, segment, &mut self.ledger);
+    }
+
+    fn lost(&mut self, lost: Lost, from: Timestamp, to: Timestamp, count: u64) {
+        self.ledger.lost(lost, from, to, count);
+    }
 }
 
 impl Probe {
@@ -50,12 +68,10 @@ impl Probe {
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
-            clock: Clock::new(options.reorder),
-            tap: Tap::new(options.reorder),
-            ledger: Ledger::new(options),
-            notes: VecDeque::new(),
-            counts: Counts::default(),
-            evicted: 0,
+            gate: Gate::new(options.reorder),
+            behind: Behind { tap: Tap::new(options.reorder), ledger: Ledger::new(options) },
+            on_other_ports: Vec::new().into_iter(),
+            servers_on_other_ports: 0,
         }
     }
 
@@ -63,40 +79,26 @@ impl Probe {
     #[inline]
     pub fn handle(&mut self, input: Input<'_>) {
         match input {
-            Input::Frame(frame) => self.frame(&frame),
+            Input::Frame(frame) => self.gate.frame(&frame, &mut self.behind),
             rare => self.between_frames(rare),
         }
-        self.note_dropped();
     }
 
     #[inline(never)]
     fn between_frames(&mut self, input: Input<'_>) {
+        let Self { gate, behind, .. } = self;
         match input {
             Input::Frame(_) => {}
-            Input::Tick(time) => {
-                self.clock.tick(time);
-                let now = self.clock.now();
-                self.ledger.advance(now);
-                self.tap.tick(now, &nothing(now), &mut self.ledger);
-                // A message that a stream held back has its own time, and what it starts may be over by now.
-                self.ledger.advance(now);
-            }
-            Input::Loss(loss) => self.loss(&loss),
-            Input::Restore(image) => {
-                if let Err(reason) = self.ledger.restore(image) {
-                    self.note(Note::NotRestored(reason));
-                }
-            }
+            Input::Tick(time) => gate.tick(time, behind),
+            Input::Loss(loss) => gate.loss(&loss, behind),
+            Input::Restore(image) => behind.ledger.restore(image),
             Input::End => {
-                self.tap.end(&nothing(self.clock.now()), &mut self.ledger);
-                self.ledger.end();
-                for server in self.ledger.take_servers_on_other_ports() {
-                    self.counts.servers_on_other_ports += 1;
-                    self.note(Note::ServerOnOtherPorts {
-                        address: server.address,
-                        port: server.port.unwrap_or_default(),
-                    });
-                }
+                gate.end(behind);
+                behind.tap.end(&mut behind.ledger);
+                behind.ledger.end();
+                let told: Vec<_> = on_other_ports(&behind.ledger.ports_seen()).collect();
+                self.servers_on_other_ports = told.len() as u64;
+                self.on_other_ports = told.into_iter();
             }
         }
     }
@@ -104,86 +106,36 @@ impl Probe {
     /// The next output, if there is one.
     #[must_use]
     pub fn poll(&mut self) -> Option<Output> {
-        if let Some(record) = self.ledger.pop() {
-            return Some(Output::Record(record));
-        }
-        if let Some(change) = self.ledger.pop_change() {
-            return Some(Output::Change(change));
-        }
-        self.notes.pop_front().map(Output::Note)
+        let mut note = || self.gate.pop_note().or_else(|| self.on_other_ports.next());
+        self.behind.ledger.poll().or_else(|| note().map(Output::Note))
     }
 
     /// When a [`Input::Tick`] would next change something, if no frame comes.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        [self.tap.next_timeout(), self.ledger.next_timeout()].into_iter().flatten().min()
+        let Behind { tap, ledger } = &self.behind;
+        [self.gate.next_timeout(), tap.next_timeout(), ledger.next_timeout()].into_iter().flatten().min()
     }
 
     /// The capture clock; absent before the first frame.
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {
-        Some(self.clock.now()).filter(|now| *now != Timestamp::MIN)
+        self.gate.now()
     }
 
     /// Every counter, as of now.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let (packet, stream, sip) = self.tap.counts();
-        Counts { packet: *packet, stream, sip: *sip, session: self.ledger.counts(), ..self.counts }
+        let Behind { tap, ledger } = &self.behind;
+        let mut counts = self.gate.counts();
+        counts.add_tap(&tap.counts());
+        counts.add_ledger(&ledger.counts());
+        Counts { servers_on_other_ports: self.servers_on_other_ports, ..counts }
     }
 
     /// Dialogs and attempts that are kept at the moment.
     #[must_use]
     pub fn dialogs(&self) -> usize {
-        self.ledger.dialogs()
+        self.behind.ledger.dialogs()
     }
-
-    fn frame(&mut self, frame: &Frame<'_>) {
-        let before = self.clock.now();
-        let reading = self.clock.read(frame.interface, frame.time);
-        if reading.stepped_back {
-            self.counts.clock_steps += 1;
-            self.ledger.lost(Lost::ClockStep, frame.time, before, 1);
-            self.note(Note::ClockSteppedBack { interface: frame.interface, from: before, to: frame.time });
-        }
-        let now = self.clock.now();
-        if let Some(from) = reading.gap_from {
-            self.counts.clock_gaps += 1;
-            self.ledger.lost(Lost::ClockGap, from, now, 1);
-            self.note(Note::ClockGap { interface: frame.interface, from, to: now });
-        }
-        if now != before {
-            self.ledger.advance(now);
-        }
-        self.tap.frame(reading.time, now, frame, &mut self.ledger);
-        let evicted = self.tap.evicted();
-        if evicted != self.evicted {
-            self.ledger.lost(Lost::State, now, now, evicted - self.evicted);
-            self.evicted = evicted;
-        }
-    }
-
-    fn loss(&mut self, loss: &Loss) {
-        self.counts.frames_lost = self.counts.frames_lost.saturating_add(loss.count);
-        self.ledger.lost(Lost::Frames, loss.from, loss.to, loss.count);
-    }
-
-    fn note(&mut self, note: Note) {
-        if self.notes.len() == MAX_NOTES {
-            self.notes.pop_front();
-        }
-        self.notes.push_back(note);
-    }
-
-    #[inline]
-    fn note_dropped(&mut self) {
-        if let Some(dropped) = self.ledger.take_dropped() {
-            self.note(Note::SessionsDropped(dropped));
-        }
-    }
-}
-
-/// What stands for a frame where time alone brings messages.
-fn nothing(now: Timestamp) -> Frame<'static> {
-    Frame { time: now, link: LinkType::RawIp, bytes: &[], wire_len: 0, interface: InterfaceId::default(), number: 0 }
 }

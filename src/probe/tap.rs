@@ -1,189 +1,138 @@
-//! The reader's side: from frames to sightings. It owns the streams, by inner address.
+//! The reader's side: from segments to sightings. It owns the streams, by inner address.
 
 use core::hash::BuildHasher;
 use core::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::counts::SipCounts;
+use super::gate::Seen;
 use super::sighting::{Sighting, Sink};
-use crate::packet::{Carrier, Frame, Hop, Overdue, PacketCounts, PeelLimits, Peeled, Peeler, Segment, Transport};
-use crate::sip::{Carriage, Message, framing};
+use crate::packet::{Segment, Transport};
+use crate::session::Lost;
+use crate::sip::Carriage;
 use crate::stream::{Delivery, StreamCounts, StreamLimits, Streams};
 use crate::time::Timestamp;
 
-/// Ports on which compressed SIP and keep-alives are counted for what they are; everywhere else such bytes are noise.
-const SIP_PORTS: [u16; 2] = [5060, 5061];
-
-/// Takes frames and finds the SIP messages in them.
+/// Takes segments and finds the SIP messages in them.
 ///
-/// Invariant: what a Tap sees of a frame depends on the frames of the same addresses before it, and on nothing else; so
-/// frames may be shared out over Taps by their innermost addresses.
+/// Invariants: what a Tap sees in a segment depends on the segments of the same addresses before it, and on nothing else; so
+/// segments may be shared out over Taps by their innermost addresses. What time alone brings happens when it is due, not when
+/// the next segment comes.
 pub(crate) struct Tap {
-    peeler: Peeler,
     streams: Streams,
-    sip: SipCounts,
+    /// When time alone brings something.
+    due: Timestamp,
+    now: Timestamp,
+    /// What the streams had dropped when they were last looked at.
+    evicted: u64,
 }
 
 impl Tap {
-    /// `reorder`: how late a frame may come and still be taken as if it had not.
+    /// `reorder`: how late a segment may come and still be taken as if it had not.
     pub(crate) fn new(reorder: Duration) -> Self {
-        // Addresses and fragment ids are the sender's to choose: tables are seeded anew in each process. The seed decides
-        // where things lie, and nothing else.
-        let seed = RandomState::default().hash_one(0);
+        Self::with_limits(StreamLimits { reorder, ..StreamLimits::default() })
+    }
+
+    /// One of `taps` that have the room of one between them.
+    pub(crate) fn one_of(taps: usize, reorder: Duration) -> Self {
+        let whole = StreamLimits { reorder, ..StreamLimits::default() };
+        let (conversations, buffered) = (whole.conversations / taps.max(1), whole.buffered / taps.max(1));
+        Self::with_limits(StreamLimits { conversations, buffered, ..whole })
+    }
+
+    fn with_limits(limits: StreamLimits) -> Self {
         Self {
-            peeler: Peeler::new(PeelLimits { reorder, hash_seed: seed, ..PeelLimits::default() }),
-            streams: Streams::new(StreamLimits { reorder, seed, ..StreamLimits::default() }),
-            sip: SipCounts::default(),
+            streams: Streams::new(StreamLimits { seed: hash_seed(), ..limits }),
+            due: Timestamp::MAX,
+            now: Timestamp::MIN,
+            evicted: 0,
         }
     }
 
-    /// Takes one frame. `time` is what its messages are stamped with, `now` the clock, which ages what is kept.
+    /// The capture clock stands at `now`: what was due by then happens, each at its time.
     #[inline]
-    pub(crate) fn frame(&mut self, time: Timestamp, now: Timestamp, frame: &Frame<'_>, sink: &mut impl Sink) {
-        if self.peeler.is_due(now) {
-            self.overdue(now, now, sink);
+    pub(crate) fn at(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        while self.due <= now {
+            self.come_due(sink);
         }
-        let Self { peeler, streams, sip } = self;
-        let Some(plain) = peeler.peel_plain(frame) else {
-            if let Peeled::Segment(segment) = peeler.descend(now, &Frame { time, ..*frame }) {
-                carry(streams, sip, (time, now), frame, &segment, sink);
-            }
-            return;
-        };
-        match plain.transport {
-            Transport::Udp(payload) if framing::is_start(payload) => {
-                read_datagram(sip, time, frame, &plain.segment(), payload, sink);
-            }
-            // Media, before anything is made of its addresses.
-            Transport::Udp(payload) => count_other(sip, plain.ports, payload),
-            _ => carry(streams, sip, (time, now), frame, &plain.segment(), sink),
-        }
+        self.now = self.now.max(now);
+        sink.at(self.now);
     }
 
-    /// Capture time has passed without a frame.
-    pub(crate) fn tick(&mut self, now: Timestamp, frame: &Frame<'_>, sink: &mut impl Sink) {
-        self.overdue(now, now, sink);
-        let Self { streams, sip, .. } = self;
-        streams.tick(now, &mut |delivery| deliver(sip, frame, delivery, sink));
-    }
-
-    /// No more frames: what waits for other fragments or behind holes is read.
-    pub(crate) fn end(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
-        self.overdue(Timestamp::MAX, frame.time, sink);
-        let Self { streams, sip, .. } = self;
-        streams.finish(&mut |delivery| deliver(sip, frame, delivery, sink));
-    }
-
-    /// Reads the beginnings of datagrams whose other fragments have not come by `until`.
     #[inline(never)]
-    fn overdue(&mut self, until: Timestamp, now: Timestamp, sink: &mut impl Sink) {
-        let Self { peeler, streams, sip } = self;
-        while let Some(Overdue { frame, peeled }) = peeler.overdue(until) {
-            if let Peeled::Segment(segment) = peeled {
-                carry(streams, sip, (frame.time, now), &frame, &segment, sink);
+    fn come_due(&mut self, sink: &mut impl Sink) {
+        let Some((due, born)) = self.streams.first_due() else { return };
+        self.now = self.now.max(due);
+        sink.at(self.now);
+        sink.due(due, born, false);
+        self.streams.expire_first(self.now, &mut |delivery| deliver(delivery, sink));
+        self.look_again(sink);
+    }
+
+    /// Takes one segment, of which a datagram begins as SIP.
+    #[inline]
+    pub(crate) fn segment(&mut self, seen: Seen, segment: &Segment<'_>, sink: &mut impl Sink) {
+        let hop = segment.hop;
+        self.streams.number(seen.number);
+        match segment.transport {
+            Transport::Udp(bytes) => {
+                let carriage = if segment.cut { Carriage::CutDatagram } else { Carriage::Datagram };
+                sink.sighting(&Sighting { time: seen.time, hop, carriage, bytes });
+            }
+            Transport::Tcp(tcp) => {
+                self.streams.tcp(seen.now, seen.time, &hop, &tcp, &mut |delivery| deliver(delivery, sink));
+                self.look_again(sink);
+            }
+            Transport::Sctp(chunks) => {
+                self.streams.sctp(seen.now, seen.time, &hop, chunks, &mut |delivery| deliver(delivery, sink));
+                self.look_again(sink);
             }
         }
     }
 
-    /// State that was dropped at a bound so far: fragments, conversations, stream buffers.
-    pub(crate) fn evicted(&self) -> u64 {
-        self.peeler.counts().fragments.evicted + self.streams.evicted()
+    /// No more segments: what waits behind holes is read.
+    pub(crate) fn end(&mut self, sink: &mut impl Sink) {
+        while let Some((due, born)) = self.streams.first_due() {
+            sink.due(due, born, true);
+            self.streams.finish_first(self.now, &mut |delivery| deliver(delivery, sink));
+        }
+        self.look_again(sink);
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
-        [self.peeler.next_timeout(), self.streams.next_timeout()].into_iter().flatten().min()
+        self.streams.next_timeout()
     }
 
-    pub(crate) fn counts(&self) -> (&PacketCounts, StreamCounts, &SipCounts) {
-        (self.peeler.counts(), self.streams.counts(), &self.sip)
+    pub(crate) fn counts(&self) -> StreamCounts {
+        self.streams.counts()
     }
-}
 
-/// Takes one segment. `times`: what its messages are stamped with, and the clock.
-#[inline(never)]
-fn carry(
-    streams: &mut Streams,
-    sip: &mut SipCounts,
-    (time, now): (Timestamp, Timestamp),
-    frame: &Frame<'_>,
-    segment: &Segment<'_>,
-    sink: &mut impl Sink,
-) {
-    let hop = &segment.hop;
-    match segment.transport {
-        Transport::Udp(payload) if framing::is_start(payload) => {
-            read_datagram(sip, time, frame, segment, payload, sink);
-        }
-        Transport::Udp(payload) => count_other(sip, (hop.source.port, hop.destination.port), payload),
-        Transport::Tcp(tcp) => {
-            streams.tcp(now, time, hop, &tcp, &mut |delivery| deliver(sip, frame, delivery, sink));
-        }
-        Transport::Sctp(chunks) => {
-            streams.sctp(now, time, hop, chunks, &mut |delivery| deliver(sip, frame, delivery, sink));
+    /// What the streams wait for now, and whether some went at a bound.
+    #[inline]
+    fn look_again(&mut self, sink: &mut impl Sink) {
+        self.due = self.streams.next_timeout().unwrap_or(Timestamp::MAX);
+        let evicted = self.streams.evicted();
+        if evicted != self.evicted {
+            sink.lost(Lost::State, self.now, self.now, evicted - self.evicted);
+            self.evicted = evicted;
         }
     }
 }
 
-/// Reads a datagram that begins with a start line.
-#[inline(never)]
-fn read_datagram(
-    sip: &mut SipCounts,
-    time: Timestamp,
-    frame: &Frame<'_>,
-    segment: &Segment<'_>,
-    payload: &[u8],
-    sink: &mut impl Sink,
-) {
-    let carriage = if segment.cut { Carriage::CutDatagram } else { Carriage::Datagram };
-    read(sip, &Place { frame, hop: segment.hop, carrier: Carrier::Udp, time }, payload, carriage, sink);
+/// Addresses and fragment ids are the sender's to choose: tables are seeded anew in each process. The seed decides where
+/// things lie, and nothing else.
+pub(super) fn hash_seed() -> u64 {
+    RandomState::default().hash_one(0)
 }
 
-/// Where and when a message was seen.
-struct Place<'a> {
-    frame: &'a Frame<'a>,
-    hop: Hop,
-    carrier: Carrier,
-    time: Timestamp,
-}
-
-fn deliver(sip: &mut SipCounts, frame: &Frame<'_>, delivery: Delivery<'_>, sink: &mut impl Sink) {
+fn deliver(delivery: Delivery<'_>, sink: &mut impl Sink) {
     match delivery {
-        Delivery::Message(message) => {
-            let place = Place { frame, hop: message.hop, carrier: message.carrier, time: message.time };
-            read(sip, &place, message.bytes, message.carriage, sink);
-        }
-        Delivery::Gap(gap) => sink.gap(gap.time),
-    }
-}
-
-fn read(sip: &mut SipCounts, place: &Place<'_>, bytes: &[u8], carriage: Carriage, sink: &mut impl Sink) {
-    let mut sighting = Sighting {
-        time: place.time,
-        source: place.frame.interface,
-        ordinal: place.frame.number,
-        hop: place.hop,
-        carrier: place.carrier,
-        message: Message::unread(),
-    };
-    if let Err(defect) = sighting.message.read(bytes, carriage) {
-        sip.drop(defect);
-        return;
-    }
-    sip.count(sighting.message.start());
-    sip.odd += u64::from(!sighting.message.anomalies().is_empty());
-    sink.sighting(&sighting);
-}
-
-/// Datagrams on the SIP ports that are no messages.
-fn count_other(sip: &mut SipCounts, ports: (u16, u16), payload: &[u8]) {
-    if !SIP_PORTS.contains(&ports.0) && !SIP_PORTS.contains(&ports.1) {
-        return;
-    }
-    match payload.first() {
-        // RFC 3320 §7: a SigComp message begins with five one bits.
-        Some(0xf8..) => sip.opaque += 1,
-        None | Some(b'\r' | b'\n' | 0) => sip.keep_alives += 1,
-        Some(_) => {}
+        Delivery::Message(message) => sink.sighting(&Sighting {
+            time: message.time,
+            hop: message.hop,
+            carriage: message.carriage,
+            bytes: message.bytes,
+        }),
+        Delivery::Gap(gap) => sink.lost(Lost::StreamBytes, gap.time, gap.time, 1),
     }
 }

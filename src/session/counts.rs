@@ -44,3 +44,60 @@ pub struct SessionCounts {
     /// Sessions that were open when the input ended.
     pub still_open: u64,
 }
+
+impl SessionCounts {
+    /// Adds what another has counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        // Taken apart without `..`: a new counter does not compile until it is added.
+        let Self {
+            attempts,
+            confirmed,
+            adopted,
+            failed,
+            cancelled,
+            unanswered,
+            early_byes,
+            orphan_byes,
+            stale_byes,
+            not_at_server,
+            other_service,
+            merged_legs,
+            ack_only,
+            records_by_bye,
+            records_by_bye_answer,
+            records_by_session_timer,
+            records_by_dialog_failure,
+            records_by_max_session,
+            revisions,
+            withdrawn,
+            evicted,
+            evicted_sessions,
+            outside_dialogs,
+            still_open,
+        } = other;
+        self.attempts += attempts;
+        self.confirmed += confirmed;
+        self.adopted += adopted;
+        self.failed += failed;
+        self.cancelled += cancelled;
+        self.unanswered += unanswered;
+        self.early_byes += early_byes;
+        self.orphan_byes += orphan_byes;
+        self.stale_byes += stale_byes;
+        self.not_at_server += not_at_server;
+        self.other_service += other_service;
+        self.merged_legs += merged_legs;
+        self.ack_only += ack_only;
+        self.records_by_bye += records_by_bye;
+        self.records_by_bye_answer += records_by_bye_answer;
+        self.records_by_session_timer += records_by_session_timer;
+        self.records_by_dialog_failure += records_by_dialog_failure;
+        self.records_by_max_session += records_by_max_session;
+        self.revisions += revisions;
+        self.withdrawn += withdrawn;
+        self.evicted += evicted;
+        self.evicted_sessions += evicted_sessions;
+        self.outside_dialogs += outside_dialogs;
+        self.still_open += still_open;
+    }
+}

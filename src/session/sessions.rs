@@ -13,7 +13,7 @@ use super::legs::{Key, Legs, keys};
 use super::losses::{Losses, Lost};
 use super::table::Table;
 use super::tell::revision_cause;
-use crate::charging::{Confirmation, ImServer, Options, PackedRecord, Packer, Point, Servers};
+use crate::charging::{Confirmation, Options, PackedRecord, Packer, Point, PortsSeen, Servers};
 use crate::packet::Hop;
 use crate::sip::Message;
 use crate::time::Timestamp;
@@ -125,6 +125,8 @@ impl Sessions {
 
     /// A message crossed the observation point.
     pub fn message(&mut self, time: Timestamp, hop: &Hop, message: &Message<'_>) {
+        // The one before may be from a source that is behind, and what it began overdue: also where the clock stands still.
+        self.advance(self.now);
         let hash = self.table.hash(message.call_id());
         self.servers.look(hop);
         for (point, crossing) in self.servers.touched(hop).into_iter().flatten() {
@@ -146,7 +148,6 @@ impl Sessions {
     /// Capture time has reached `now`: whatever was due by then happens.
     #[inline]
     pub fn advance(&mut self, now: Timestamp) {
-        // Also where the clock stands still: a message from a source that is behind may have been overdue when it came.
         self.now = self.now.max(now);
         // Asked at every frame, and nearly always answered with no.
         if self.deadlines.next().is_some_and(|next| next <= self.now) {
@@ -168,13 +169,15 @@ impl Sessions {
         self.keep_touched();
     }
 
-    /// The IM Servers that were seen with other ports than the operator's alone; each once.
-    pub fn take_servers_on_other_ports(&mut self) -> impl Iterator<Item = ImServer> + use<> {
-        self.servers.take_on_other_ports()
+    /// At which ports the operator's IM Servers were seen so far.
+    pub(crate) fn ports_seen(&self) -> PortsSeen {
+        self.servers.ports_seen().clone()
     }
 
     /// No more input: waiting ends are settled as if their time had passed, open sessions stay open.
     pub fn end(&mut self) {
+        // What the last messages began may be overdue already.
+        self.advance(self.now);
         self.dropped_told = Timestamp::MIN;
         let places: Vec<Place> = self.table.places().collect();
         for place in places {

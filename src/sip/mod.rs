@@ -6,6 +6,7 @@
 //! values, on demand.
 
 mod anomaly;
+mod call_id;
 mod charging_vector;
 mod cseq;
 mod defect;
@@ -34,6 +35,7 @@ mod via;
 mod tests;
 
 pub use anomaly::{Anomalies, Anomaly};
+pub(crate) use call_id::call_id_of;
 pub use charging_vector::ChargingVector;
 pub use cseq::CSeq;
 pub use defect::Defect;

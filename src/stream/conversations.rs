@@ -43,6 +43,9 @@ impl<D: OneWay> Conversations<D> {
     }
 
     /// The conversation on this hop and the side that the hop is; admitted when `worth` says so.
+    ///
+    /// One that has been idle for too long is not found, whether or not its room was needed since: what becomes of a
+    /// conversation must not depend on how many others there were.
     pub(super) fn find(
         &mut self,
         shared: &mut Shared,
@@ -50,25 +53,36 @@ impl<D: OneWay> Conversations<D> {
         hop: &Hop,
         worth: impl FnOnce() -> bool,
     ) -> Option<Side> {
-        let (key, side) = canonical(hop);
-        match self.table.find(&key) {
-            Some(id) => Some((id, side)),
-            None => worth().then(|| (self.admit(shared, now, &key), side)),
+        let (key, direction) = canonical(hop);
+        if let Some(id) = self.table.find(&key) {
+            let age = self.table.age(id, now);
+            if !age.is_some_and(|(rank, idle)| idle > most_idle(shared, rank)) {
+                return Some(self.side(id, direction));
+            }
+            shared.counts.aged += 1;
+            self.remove(shared, id);
         }
+        worth().then(|| {
+            let id = self.admit(shared, now, &key);
+            self.side(id, direction)
+        })
+    }
+
+    fn side(&self, slot: u32, direction: usize) -> Side {
+        Side { born: self.table.born(slot), slot, direction }
     }
 
     /// The direction of this side, then the other one.
-    pub(super) fn pair(&mut self, (id, side): Side) -> Option<(&mut D, &mut D)> {
-        let (_, [first, second]) = self.table.get_mut(id)?;
-        Some(if side == 0 { (first, second) } else { (second, first) })
+    pub(super) fn pair(&mut self, side: Side) -> Option<(&mut D, &mut D)> {
+        let (_, [first, second]) = self.table.get_mut(side.slot)?;
+        Some(if side.direction == 0 { (first, second) } else { (second, first) })
     }
 
     /// Sees to it that a side is called when something is due.
-    pub(super) fn arm(&mut self, (id, side): Side, limits: &StreamLimits) {
-        let Some((_, directions)) = self.table.get_mut(id) else { return };
-        let Some(direction) = directions.get_mut(side) else { return };
+    pub(super) fn arm(&mut self, side: Side, limits: &StreamLimits) {
+        let Some((_, direction)) = direction(&mut self.table, side) else { return };
         let due = direction.due(limits);
-        self.timers.arm((id, side), direction.armed(), due);
+        self.timers.arm(side, direction.armed(), due);
     }
 
     /// Notes a sign of life, and keeps to the bound on all bytes.
@@ -97,45 +111,44 @@ impl<D: OneWay> Conversations<D> {
         }
     }
 
-    /// Does what is due by `now`.
-    pub(super) fn expire(&mut self, shared: &mut Shared, now: Timestamp, deliver: &mut dyn FnMut(Delivery<'_>)) {
-        while let Some(side) = self.timers.pop_due(now) {
-            let Some((hop, direction)) = direction(&mut self.table, side) else { continue };
-            *direction.armed() = Timestamp::MAX;
-            direction.expire(&mut Work { shared, hop, now, seen: now, deliver });
-            // Never due again at this very time, so that the loop ends whatever the limits are.
-            let due = direction.due(&shared.limits).map(|due| due.max(now.plus(Duration::from_nanos(1))));
-            if now < Timestamp::MAX {
-                self.timers.arm(side, direction.armed(), due);
-            }
+    /// Does what is due first.
+    pub(super) fn expire_first(&mut self, shared: &mut Shared, now: Timestamp, deliver: &mut dyn FnMut(Delivery<'_>)) {
+        let Some(side) = self.timers.pop() else { return };
+        let Some((hop, direction)) = direction(&mut self.table, side) else { return };
+        *direction.armed() = Timestamp::MAX;
+        direction.expire(&mut Work { shared, hop, now, seen: now, deliver });
+        // Never due again at this very time, so that whoever does all that is due comes to an end whatever the limits are.
+        let due = direction.due(&shared.limits).map(|due| due.max(now.plus(Duration::from_nanos(1))));
+        if now < Timestamp::MAX {
+            self.timers.arm(side, direction.armed(), due);
         }
     }
 
-    /// Delivers all that waits.
-    pub(super) fn finish(&mut self, shared: &mut Shared, now: Timestamp, deliver: &mut dyn FnMut(Delivery<'_>)) {
-        while let Some(side) = self.timers.pop() {
-            let Some((hop, direction)) = direction(&mut self.table, side) else { continue };
-            *direction.armed() = Timestamp::MAX;
-            direction.flush(&mut Work { shared, hop, now, seen: now, deliver });
-        }
+    /// Delivers what waits in the direction that is due first.
+    pub(super) fn finish_first(&mut self, shared: &mut Shared, now: Timestamp, deliver: &mut dyn FnMut(Delivery<'_>)) {
+        let Some(side) = self.timers.pop() else { return };
+        let Some((hop, direction)) = direction(&mut self.table, side) else { return };
+        *direction.armed() = Timestamp::MAX;
+        direction.flush(&mut Work { shared, hop, now, seen: now, deliver });
     }
 
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
+    /// What is due first, and when.
     #[inline]
-    pub(super) fn next_timeout(&self) -> Option<Timestamp> {
+    pub(super) fn first_due(&self) -> Option<(Timestamp, Side)> {
         self.timers.first()
     }
 
     /// A new conversation. Makes room for it: old age first, then the bound on their number.
     fn admit(&mut self, shared: &mut Shared, now: Timestamp, key: &Hop) -> u32 {
-        for (rank, idle) in [(Rank::Other, shared.limits.idle_other), (Rank::Sip, shared.limits.idle_sip)] {
+        for rank in [Rank::Other, Rank::Sip] {
             // Two for each one that comes: more is never needed to keep up.
             for _ in 0..2 {
                 let Some((id, touched)) = self.table.oldest(rank) else { break };
-                if now.since(touched) <= idle {
+                if now.since(touched) <= most_idle(shared, rank) {
                     break;
                 }
                 shared.counts.aged += 1;
@@ -147,22 +160,31 @@ impl<D: OneWay> Conversations<D> {
             shared.counts.evicted += 1;
             self.remove(shared, id);
         }
-        self.table.insert(key, now)
+        self.table.insert(key, shared.number, now)
     }
 
     /// Forgets a conversation.
     pub(super) fn remove(&mut self, shared: &mut Shared, id: u32) {
+        let sides = [self.side(id, 0), self.side(id, 1)];
         let Some(mut directions) = self.table.remove(id) else { return };
-        for (side, direction) in directions.iter_mut().enumerate() {
-            self.timers.disarm((id, side), *direction.armed());
+        for (side, direction) in sides.into_iter().zip(&mut directions) {
+            self.timers.disarm(side, *direction.armed());
             direction.dismiss(shared);
         }
     }
 }
 
+/// How long a conversation of this rank may be idle.
+fn most_idle(shared: &Shared, rank: Rank) -> Duration {
+    match rank {
+        Rank::Other => shared.limits.idle_other,
+        Rank::Sip => shared.limits.idle_sip,
+    }
+}
+
 /// A direction, and the hop it travels.
-fn direction<D: Default>(table: &mut Table<[D; 2]>, (id, side): Side) -> Option<(Hop, &mut D)> {
-    let (key, directions) = table.get_mut(id)?;
-    let hop = if side == 0 { *key } else { key.reversed() };
-    directions.get_mut(side).map(|direction| (hop, direction))
+fn direction<D: Default>(table: &mut Table<[D; 2]>, side: Side) -> Option<(Hop, &mut D)> {
+    let (key, directions) = table.get_mut(side.slot)?;
+    let hop = if side.direction == 0 { *key } else { key.reversed() };
+    directions.get_mut(side.direction).map(|direction| (hop, direction))
 }

@@ -44,3 +44,60 @@ pub struct StreamCounts {
     /// Bytes now buffered, with what it takes to keep them.
     pub buffered: u64,
 }
+
+impl StreamCounts {
+    /// Adds what another has counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        // Taken apart without `..`: a new counter does not compile until it is added.
+        let Self {
+            tcp_messages,
+            websocket_messages,
+            sctp_messages,
+            cut_messages,
+            gaps,
+            gap_bytes,
+            retransmissions,
+            overlaps_differ,
+            out_of_order,
+            lost_start,
+            no_length,
+            bad_length,
+            head_too_long,
+            body_too_long,
+            resynchronised,
+            unfinished,
+            opaque,
+            joins,
+            jumps,
+            evicted,
+            aged,
+            buffers_dropped,
+            conversations,
+            buffered,
+        } = other;
+        self.tcp_messages += tcp_messages;
+        self.websocket_messages += websocket_messages;
+        self.sctp_messages += sctp_messages;
+        self.cut_messages += cut_messages;
+        self.gaps += gaps;
+        self.gap_bytes += gap_bytes;
+        self.retransmissions += retransmissions;
+        self.overlaps_differ += overlaps_differ;
+        self.out_of_order += out_of_order;
+        self.lost_start += lost_start;
+        self.no_length += no_length;
+        self.bad_length += bad_length;
+        self.head_too_long += head_too_long;
+        self.body_too_long += body_too_long;
+        self.resynchronised += resynchronised;
+        self.unfinished += unfinished;
+        self.opaque += opaque;
+        self.joins += joins;
+        self.jumps += jumps;
+        self.evicted += evicted;
+        self.aged += aged;
+        self.buffers_dropped += buffers_dropped;
+        self.conversations += conversations;
+        self.buffered += buffered;
+    }
+}

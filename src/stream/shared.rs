@@ -18,6 +18,8 @@ pub(super) struct Shared {
     pub(super) counts: StreamCounts,
     /// Bytes buffered by all streams, as their boxes were last accounted.
     pub(super) buffered: usize,
+    /// Number of the segment at hand.
+    pub(super) number: u64,
     /// Room for one message while it is unmasked.
     pub(super) scratch: Vec<u8>,
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is spared")]

@@ -63,15 +63,52 @@ impl Streams {
         sctp::packet(&mut self.sctp, &mut self.shared, (now, seen), hop, chunks, deliver);
     }
 
+    /// The segment that follows has this number. Of two streams that are due at the same time, the one whose conversation
+    /// began with the lower one is first.
+    #[inline]
+    pub(crate) fn number(&mut self, number: u64) {
+        self.shared.number = number;
+    }
+
     /// Gives up what has waited long enough by capture time `now`. `tcp` and `sctp` do so too; this is for idle time.
     pub fn tick(&mut self, now: Timestamp, deliver: &mut impl FnMut(Delivery<'_>)) {
         self.advance(now, deliver);
     }
 
-    /// No more input: what waits behind holes is delivered as if its time had passed.
+    /// Does what is due first, now; see [`Streams::first_due`].
+    pub(crate) fn expire_first(&mut self, now: Timestamp, deliver: &mut impl FnMut(Delivery<'_>)) {
+        self.now = self.now.max(now);
+        match self.first_is_tcp() {
+            true => self.tcp.expire_first(&mut self.shared, self.now, deliver),
+            false => self.sctp.expire_first(&mut self.shared, self.now, deliver),
+        }
+    }
+
+    /// No more input: what waits behind holes is delivered as if its time had passed, what is due first before the rest.
     pub fn finish(&mut self, deliver: &mut impl FnMut(Delivery<'_>)) {
-        self.tcp.finish(&mut self.shared, self.now, deliver);
-        self.sctp.finish(&mut self.shared, self.now, deliver);
+        while self.first_due().is_some() {
+            self.finish_first(self.now, deliver);
+        }
+    }
+
+    /// The same for the stream that is due first, when the clock says `now`.
+    pub(crate) fn finish_first(&mut self, now: Timestamp, deliver: &mut impl FnMut(Delivery<'_>)) {
+        match self.first_is_tcp() {
+            true => self.tcp.finish_first(&mut self.shared, now, deliver),
+            false => self.sctp.finish_first(&mut self.shared, now, deliver),
+        }
+    }
+
+    /// When something is next due, and the number of the segment with which its conversation began.
+    #[inline]
+    pub(crate) fn first_due(&self) -> Option<(Timestamp, u64)> {
+        let first = [self.tcp.first_due(), self.sctp.first_due()].into_iter().flatten().min();
+        first.map(|(due, side)| (due, side.born))
+    }
+
+    fn first_is_tcp(&self) -> bool {
+        let (tcp, sctp) = (self.tcp.first_due(), self.sctp.first_due());
+        tcp.is_some_and(|tcp| sctp.is_none_or(|sctp| tcp <= sctp))
     }
 
     /// Conversations and buffers dropped at a bound so far.
@@ -83,7 +120,7 @@ impl Streams {
     /// When [`Streams::tick`] next has something to do.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        [self.tcp.next_timeout(), self.sctp.next_timeout()].into_iter().flatten().min()
+        self.first_due().map(|(due, _)| due)
     }
 
     /// Totals, and how things stand.
@@ -97,11 +134,8 @@ impl Streams {
     #[inline]
     fn advance(&mut self, now: Timestamp, deliver: &mut impl FnMut(Delivery<'_>)) -> Timestamp {
         self.now = self.now.max(now);
-        if self.tcp.next_timeout().is_some_and(|due| due <= self.now) {
-            self.tcp.expire(&mut self.shared, self.now, deliver);
-        }
-        if self.sctp.next_timeout().is_some_and(|due| due <= self.now) {
-            self.sctp.expire(&mut self.shared, self.now, deliver);
+        while self.next_timeout().is_some_and(|due| due <= self.now) {
+            self.expire_first(now, deliver);
         }
         self.now
     }

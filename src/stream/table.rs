@@ -32,6 +32,8 @@ pub(super) fn canonical(hop: &Hop) -> (Hop, usize) {
 #[derive(Debug)]
 struct Slot<T> {
     key: Hop,
+    /// Number of the segment with which it began.
+    born: u64,
     touched: Timestamp,
     value: T,
     /// Neighbours in the list of its rank; of a free slot, `after` is the next free one.
@@ -101,9 +103,10 @@ impl<T: Default> Table<T> {
         self.index.find(hash, |id| self.slots.get(*id as usize).is_some_and(|slot| slot.key == *key)).copied()
     }
 
-    /// Adds a conversation that is not there.
-    pub(super) fn insert(&mut self, key: &Hop, now: Timestamp) -> u32 {
-        let slot = Slot { key: *key, touched: now, value: T::default(), before: NONE, after: NONE, rank: Rank::Other };
+    /// Adds a conversation that is not there, and begins with the segment of this number.
+    pub(super) fn insert(&mut self, key: &Hop, born: u64, now: Timestamp) -> u32 {
+        let value = T::default();
+        let slot = Slot { key: *key, born, touched: now, value, before: NONE, after: NONE, rank: Rank::Other };
         let id = match self.slots.get_mut(self.free as usize) {
             Some(free) => {
                 let id = self.free;
@@ -152,6 +155,16 @@ impl<T: Default> Table<T> {
             slot.rank = rank;
         }
         self.append(id);
+    }
+
+    /// With which segment a conversation began.
+    pub(super) fn born(&self, id: u32) -> u64 {
+        self.slots.get(id as usize).map_or(0, |slot| slot.born)
+    }
+
+    /// What a conversation is worth, and how long ago it was touched.
+    pub(super) fn age(&self, id: u32, now: Timestamp) -> Option<(Rank, Duration)> {
+        self.slots.get(id as usize).map(|slot| (slot.rank, now.since(slot.touched)))
     }
 
     /// The one of this rank that was touched first, and when.
@@ -216,7 +229,7 @@ mod tests {
     fn the_oldest_without_sip_goes_first_whatever_the_hash() {
         for seed in 0..20 {
             let mut table: Table<u8> = Table::new(seed);
-            let ids: Vec<u32> = (0..4).map(|port| table.insert(&hop(port), at(i64::from(port)))).collect();
+            let ids: Vec<u32> = (0..4).map(|port| table.insert(&hop(port), 0, at(i64::from(port)))).collect();
             table.touch(ids[0], at(10), Rank::Sip);
             table.touch(ids[1], at(11), Rank::Other);
             assert_eq!(table.oldest(Rank::Other), Some((ids[2], at(2))));
@@ -235,7 +248,7 @@ mod tests {
     fn slots_are_used_again() {
         let mut table: Table<u8> = Table::new(1);
         for round in 0..1000u16 {
-            let id = table.insert(&hop(round), at(0));
+            let id = table.insert(&hop(round), 0, at(0));
             assert!(id < 2);
             if round > 0 {
                 let old = table.find(&hop(round - 1)).unwrap();

@@ -31,7 +31,7 @@ pub(super) fn segment(
     // An encrypted conversation needs no entry: its segments fail `is_worth_following` by themselves, which is cheaper.
     let opaque = own.mode == Mode::Other && is_opaque(segment.payload) && !other.sip && other.held.is_none();
     if opaque {
-        return conversations.remove(shared, side.0);
+        return conversations.remove(shared, side.slot);
     }
     let held = own.held.is_some();
     let behind = segment.ack && other.is_behind(segment.acknowledgement);
@@ -43,9 +43,9 @@ pub(super) fn segment(
         conversations.arm(side, &shared.limits);
     }
     if behind {
-        conversations.arm((side.0, side.1 ^ 1), &shared.limits);
+        conversations.arm(side.other(), &shared.limits);
     }
-    conversations.touch(shared, now, side.0, deliver);
+    conversations.touch(shared, now, side.slot, deliver);
 }
 
 impl OneWay for Direction {

@@ -5,16 +5,31 @@ use std::collections::BTreeSet;
 
 use crate::time::Timestamp;
 
-/// The side of a conversation that a timer is for: the slot of the conversation, and 0 or 1.
-pub(super) type Side = (u32, usize);
+/// One direction of a conversation. Of two, the one whose conversation was first seen earlier comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Side {
+    /// Number of the segment with which the conversation began.
+    pub(super) born: u64,
+    /// Where it is kept.
+    pub(super) slot: u32,
+    /// 0 or 1.
+    pub(super) direction: usize,
+}
+
+impl Side {
+    /// The other direction.
+    pub(super) fn other(self) -> Self {
+        Self { direction: self.direction ^ 1, ..self }
+    }
+}
 
 /// At most one entry a side. Entries are never later than what is due, but may be earlier: whoever takes one out looks
 /// again. So progress, which only moves what is due to later, costs nothing here.
 ///
-/// Ordered by time, then slot: no hash decides which is first.
+/// Ordered by time, then by which conversation is older: no hash decides which is first.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    entries: BTreeSet<(Timestamp, u32, usize)>,
+    entries: BTreeSet<(Timestamp, Side)>,
 }
 
 impl Timers {
@@ -23,31 +38,23 @@ impl Timers {
         let last = Timestamp::MAX.minus(Duration::from_nanos(1));
         let Some(due) = due.map(|due| due.min(last)).filter(|due| *due < *armed) else { return };
         self.disarm(side, *armed);
-        self.entries.insert((due, side.0, side.1));
+        self.entries.insert((due, side));
         *armed = due;
     }
 
     pub(super) fn disarm(&mut self, side: Side, armed: Timestamp) {
         if armed != Timestamp::MAX {
-            self.entries.remove(&(armed, side.0, side.1));
+            self.entries.remove(&(armed, side));
         }
     }
 
-    /// When the first entry is due.
-    pub(super) fn first(&self) -> Option<Timestamp> {
-        self.entries.first().map(|entry| entry.0)
+    /// The first entry, and when it is due.
+    pub(super) fn first(&self) -> Option<(Timestamp, Side)> {
+        self.entries.first().copied()
     }
 
     /// Takes the first entry out, whenever it is due.
     pub(super) fn pop(&mut self) -> Option<Side> {
-        self.entries.pop_first().map(|(_, slot, side)| (slot, side))
-    }
-
-    /// Takes the first entry out if it is due by `now`.
-    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<Side> {
-        if self.first().is_none_or(|first| first > now) {
-            return None;
-        }
-        self.pop()
+        self.entries.pop_first().map(|(_, side)| side)
     }
 }

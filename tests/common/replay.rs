@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tolltap::charging::{RecordId, StopRecord};
 use tolltap::packet::{Frame, InterfaceId, LinkType};
-use tolltap::probe::{Change, Input, Loss, Note, Options, Output, Probe};
+use tolltap::probe::{Batch, Change, Input, Loss, Note, Options, Output, Probe, Workers};
 use tolltap::time::Timestamp;
 
 /// An owned [`Input`]: what a test feeds.
@@ -87,6 +87,50 @@ pub fn run(options: Options, inputs: impl IntoIterator<Item = TestInput>) -> Out
     outcome
 }
 
+/// Replays the inputs through so many workers, on this thread. After each input, `close` says whether a round ends there,
+/// whether it is full or not.
+pub fn run_shared(options: &Options, inputs: &[TestInput], count: usize, mut close: impl FnMut() -> bool) -> Outcome {
+    let mut workers = Workers::new(options, count);
+    let mut outcome = Outcome::default();
+    for (number, input) in inputs.iter().enumerate() {
+        match input {
+            TestInput::Frame { time, link, bytes, wire_len, interface } => workers.gate.handle(Input::Frame(Frame {
+                time: *time,
+                link: *link,
+                bytes,
+                wire_len: *wire_len,
+                interface: InterfaceId(*interface),
+                number: number as u64 + 1,
+            })),
+            TestInput::Tick(time) => workers.gate.handle(Input::Tick(*time)),
+            TestInput::Loss(loss) => workers.gate.handle(Input::Loss(*loss)),
+            TestInput::End => workers.gate.handle(Input::End),
+            TestInput::Check(_) => {}
+        }
+        if workers.gate.is_full() || close() || number + 1 == inputs.len() {
+            round(&mut workers, &mut outcome);
+        }
+    }
+    outcome.counts = counters(&format!("{:?}", workers.counts()));
+    outcome
+}
+
+/// One round through everyone.
+fn round(workers: &mut Workers, outcome: &mut Outcome) {
+    let Workers { gate, taps, ledgers } = workers;
+    let found: Vec<_> = taps.iter_mut().zip(gate.close()).map(|(tap, parcel)| tap.take(&parcel)).collect();
+    let mut found: Vec<_> = found.into_iter().map(Vec::into_iter).collect();
+    for ledger in ledgers {
+        let batches: Vec<Batch> = found.iter_mut().filter_map(Iterator::next).collect();
+        ledger.take(&batches);
+        while let Some(output) = ledger.poll() {
+            if let Output::Record(record) = output {
+                outcome.keep(record.unpack());
+            }
+        }
+    }
+}
+
 /// Replays the inputs, but the probe dies after `at` of them, and another takes over with what the first had kept.
 ///
 /// The clock of the second begins where that of the first was: the driver feeds it a tick.
@@ -146,6 +190,13 @@ impl Outcome {
         let occurrence = life_of(lives, &record).unwrap_or(next) as u32;
         self.records.push(record.clone());
         self.last.insert((id, occurrence), record);
+    }
+
+    /// The same records, each session's in the order in which they left.
+    pub fn by_session(&self) -> Vec<StopRecord> {
+        let mut records = self.records.clone();
+        records.sort_by_key(|record| record.record_id);
+        records
     }
 
     /// What must stay the same whatever happens to the frames on their way: ids, times and parties of what is charged.

@@ -44,8 +44,8 @@ pub(super) fn packet(
     }
     own.account(work.shared);
     associations.arm(side, &shared.limits);
-    associations.arm((side.0, side.1 ^ 1), &shared.limits);
-    associations.touch(shared, now, side.0, deliver);
+    associations.arm(side.other(), &shared.limits);
+    associations.touch(shared, now, side.slot, deliver);
 }
 
 #[cfg(test)]

@@ -1,0 +1,230 @@
+//! The core for several threads: one Gate, Taps behind it, Ledgers behind these.
+//!
+//! Work goes on in **rounds**. The Gate shares out what passes it over the Taps, by innermost addresses; when it closes a round
+//! every Tap gets its parcel, empty or not. A Tap makes of it a batch for each Ledger, by Call-ID. A Ledger takes the batches
+//! of one round from all Taps and does what they say in the order of their turns, which is the order in which one
+//! [`Probe`](super::Probe) would have done it. So the number of threads decides nothing, nor which of them is faster.
+//!
+//! There are no threads here: who drives these gives each thread one object, and hands on what it makes. As every round goes to
+//! everyone, bounded queues between them cannot get stuck: whoever is furthest behind has all that it needs.
+
+use foldhash::fast::RandomState;
+
+use super::batch::{Batch, Batches, Found};
+use super::counts::{Counts, SipCounts};
+use super::gate::Gate;
+use super::input::Input;
+use super::ledger::Ledger;
+use super::output::{Note, Output, on_other_ports};
+use super::parcel::{Given, Parcel, Parcels};
+use super::sighting::{Sighting, Sink};
+use super::tap::Tap;
+use crate::charging::Options;
+use crate::session::SessionCounts;
+use crate::stream::StreamCounts;
+use crate::time::Timestamp;
+
+/// A round is worth closing when it has so many bytes: some hundred messages, which the caches of a processor hold.
+const ROUND: usize = 128 << 10;
+
+/// The core for several threads.
+pub struct Workers {
+    pub gate: GateWorker,
+    pub taps: Vec<TapWorker>,
+    pub ledgers: Vec<LedgerWorker>,
+}
+
+impl Workers {
+    /// So many Taps and as many Ledgers, at least one of each. They have the room of one between them: at its bounds, and
+    /// nowhere else, records may depend on how many they are.
+    ///
+    /// There is one Ledger where legs are merged, which have several Call-IDs, or changes are wanted, which have one count.
+    #[must_use]
+    pub fn new(options: &Options, count: usize) -> Self {
+        let count = count.max(1);
+        let ledgers = if options.one_charging_session || options.changes { 1 } else { count };
+        // Call-IDs are the sender's to choose: nobody outside knows which Ledger takes one.
+        let hasher = RandomState::default();
+        let share = Options {
+            max_dialogs: (options.max_dialogs / ledgers).max(1),
+            max_dialog_bytes: (options.max_dialog_bytes / ledgers).max(1),
+            ..options.clone()
+        };
+        let tap =
+            |_| TapWorker { tap: Tap::one_of(count, options.reorder), found: Batches::new(ledgers, hasher.clone()) };
+        Self {
+            gate: GateWorker { gate: Gate::new(options.reorder), parcels: Parcels::new(count), ended: false },
+            taps: (0..count).map(tap).collect(),
+            ledgers: (0..ledgers).map(|_| LedgerWorker { ledger: Ledger::new(share.clone()) }).collect(),
+        }
+    }
+
+    /// What the end of the input shows about all of it: to be asked for once that has passed everyone.
+    pub fn conclusions(&self) -> impl Iterator<Item = Note> + use<> {
+        let seen = self.ledgers.iter().map(|worker| worker.ledger.ports_seen()).reduce(|one, other| one.and(&other));
+        let ended = self.gate.ended;
+        let notes: Vec<_> = seen.iter().filter(|_| ended).flat_map(on_other_ports).collect();
+        notes.into_iter()
+    }
+
+    /// Every counter, as of now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.gate.counts();
+        for tap in &self.taps {
+            counts.add_tap(&tap.counts());
+        }
+        for ledger in &self.ledgers {
+            counts.add_ledger(&ledger.counts());
+        }
+        Counts { servers_on_other_ports: self.conclusions().count() as u64, ..counts }
+    }
+}
+
+/// The Gate: takes every input, and shares it out.
+pub struct GateWorker {
+    gate: Gate,
+    parcels: Parcels,
+    ended: bool,
+}
+
+impl GateWorker {
+    /// Takes one input.
+    #[inline]
+    pub fn handle(&mut self, input: Input<'_>) {
+        let Self { gate, parcels, ended } = self;
+        match input {
+            Input::Frame(frame) => gate.frame(&frame, parcels),
+            Input::Tick(time) => gate.tick(time, parcels),
+            Input::Loss(loss) => gate.loss(&loss, parcels),
+            Input::Restore(image) => parcels.restore(image),
+            Input::End => {
+                *ended = true;
+                gate.end(parcels);
+            }
+        }
+    }
+
+    /// Whether there is enough for a round.
+    #[inline]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.parcels.filled() >= ROUND
+    }
+
+    /// Whether nothing has passed since the last round, but time.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parcels.filled() == 0
+    }
+
+    /// Closes the round: a parcel for each Tap, in their order. The one after [`Input::End`] is the last.
+    pub fn close(&mut self) -> impl Iterator<Item = Parcel> {
+        self.parcels.close(self.ended)
+    }
+
+    /// The next anomaly, if there is one.
+    pub fn poll(&mut self) -> Option<Note> {
+        self.gate.pop_note()
+    }
+
+    /// The capture clock; absent before the first frame.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
+        self.gate.now()
+    }
+
+    /// What was counted here; the rest is zero.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.gate.counts()
+    }
+}
+
+/// One of the Taps.
+pub struct TapWorker {
+    tap: Tap,
+    found: Batches,
+}
+
+impl TapWorker {
+    /// Takes its parcel of a round, and gives a batch for each Ledger, in their order.
+    pub fn take(&mut self, parcel: &Parcel) -> Vec<Batch> {
+        let Self { tap, found } = self;
+        for entry in &parcel.entries {
+            tap.at(entry.turn.now, found);
+            found.turn(entry.turn);
+            match &entry.what {
+                Given::Segment { seen, head, payload } => {
+                    tap.segment(*seen, &head.over(parcel.bytes(payload)), found);
+                }
+                Given::Lost { lost, from, to, count } => found.lost(*lost, *from, *to, *count),
+                Given::Restore(image) => found.restore(parcel.bytes(image)),
+            }
+        }
+        tap.at(parcel.until, found);
+        if parcel.ended {
+            tap.end(found);
+        }
+        found.close(parcel.until, parcel.ended)
+    }
+
+    #[must_use]
+    pub fn counts(&self) -> StreamCounts {
+        self.tap.counts()
+    }
+}
+
+/// One of the Ledgers.
+pub struct LedgerWorker {
+    ledger: Ledger,
+}
+
+impl LedgerWorker {
+    /// Takes the batches of a round, one from each Tap, in their order. Then [`LedgerWorker::poll`] until it gives nothing.
+    pub fn take(&mut self, round: &[Batch]) {
+        let mut items: Vec<_> =
+            round.iter().flat_map(|batch| batch.items.iter().map(move |item| (batch, item))).collect();
+        // Each batch is in order, and a stable sort merges them; of the same turn, what the earlier Tap found is first.
+        items.sort_by_key(|(_, item)| item.turn);
+        for (batch, item) in items {
+            self.found(batch, item.turn.now, &item.what);
+        }
+        let until = round.iter().map(|batch| batch.until).min();
+        if let Some(until) = until {
+            self.ledger.at(until);
+        }
+        if !round.is_empty() && round.iter().all(|batch| batch.ended) {
+            self.ledger.end();
+        }
+    }
+
+    fn found(&mut self, batch: &Batch, now: Timestamp, found: &Found) {
+        self.ledger.at(now);
+        match found {
+            Found::Sighting { time, hop, carriage, message } => {
+                let bytes = batch.bytes(message);
+                self.ledger.sighting(&Sighting { time: *time, hop: *hop, carriage: *carriage, bytes });
+            }
+            Found::Lost { lost, from, to, count } => self.ledger.lost(*lost, *from, *to, *count),
+            Found::Restore(image) => self.ledger.restore(batch.bytes(image)),
+        }
+    }
+
+    /// The next output, if there is one.
+    #[must_use]
+    pub fn poll(&mut self) -> Option<Output> {
+        self.ledger.poll()
+    }
+
+    #[must_use]
+    pub fn counts(&self) -> (SipCounts, SessionCounts) {
+        self.ledger.counts()
+    }
+
+    /// Dialogs and attempts that are kept at the moment.
+    #[must_use]
+    pub fn dialogs(&self) -> usize {
+        self.ledger.dialogs()
+    }
+}
