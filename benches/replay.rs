@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use tolltap::capture::{CaptureFiles, PcapWriter};
 use tolltap::charging::PackedRecord;
-use tolltap::pipeline::{self, Reading, Receiver};
-use tolltap::probe::{Loss, Note, Options, Probe};
+use tolltap::pipeline::{self, Core, Reading, Receiver};
+use tolltap::probe::{Loss, Note, Options};
 
 use traffic::Traffic;
 
@@ -371,8 +371,8 @@ fn core_alone(file: &Path) {
     }
 
     let mut files = CaptureFiles::open(&[file.to_owned()]).expect("the capture was just written");
-    let mut probe = Probe::new(Options::default());
+    let mut core = Core::new(Options::default(), 1);
     let mut dropped = Dropped(0);
-    let _ = pipeline::replay(&mut files, &mut probe, &mut dropped).expect("a thread can be had");
+    let _ = pipeline::replay(&mut files, &mut core, &mut dropped).expect("a thread can be had");
     println!("{} records", dropped.0);
 }

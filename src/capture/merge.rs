@@ -190,6 +190,12 @@ impl CaptureFiles {
         position
     }
 
+    /// Whether one of them is a pipe, which may say nothing for a while.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        self.position().total.is_none()
+    }
+
     /// The files that ended before their time, in the order in which that was found: at most one entry a file.
     #[must_use]
     pub fn damages(&self) -> &[Damage] {

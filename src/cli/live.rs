@@ -17,8 +17,7 @@ use crate::capture::filter::{Counts, Filter, FilterOptions};
 use crate::capture::{LiveCapture, LiveError, Ring, Wake};
 use crate::charging::Options;
 use crate::outbox::Limits;
-use crate::pipeline::{self, WatchError};
-use crate::probe::Probe;
+use crate::pipeline::{self, Core, WatchError};
 use crate::telemetry::Summary;
 
 /// Reports that may wait for an Enabler that does not answer, in memory.
@@ -51,6 +50,11 @@ pub struct LiveArgs {
     /// What the kernel lets through
     #[arg(long, value_enum, default_value_t = KernelFilter::Auto)]
     kernel_filter: KernelFilter,
+
+    /// Threads that take streams and messages apart, and as many that keep sessions. One is done by the reading thread itself,
+    /// and enough for half a million messages a second; the records are the same for any number
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    workers: u8,
 
     /// How records are written on standard output, as they leave
     #[arg(long, value_enum, default_value_t)]
@@ -127,9 +131,9 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
         }
     }
 
-    let mut probe = Probe::new(charging);
+    let mut core = Core::new(charging, args.workers.into());
     let mut desk = LiveDesk::new(&delivery.outbox, printer, !args.quiet && io::stderr().is_terminal());
-    let watched = pipeline::watch(&mut capture, &mut probe, &mut desk);
+    let watched = pipeline::watch(&mut capture, &mut core, &mut desk);
     let (gaps, printer) = desk.finish();
     let delivered = delivery.finish();
     let unprinted = printer.finish();
@@ -137,7 +141,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
         && let Some(acknowledgements) = &delivered.acknowledgements
     {
         let summary = Summary {
-            counts: probe.counts(),
+            counts: core.counts(),
             accepted: acknowledgements.accepted,
             duplicate: acknowledgements.duplicates,
             rejected: acknowledgements.rejected,

@@ -16,8 +16,7 @@ use super::{Ending, complain};
 use crate::capture::{CaptureError, CaptureFiles};
 use crate::charging::Options;
 use crate::outbox::Limits;
-use crate::pipeline;
-use crate::probe::Probe;
+use crate::pipeline::{self, Core};
 use crate::telemetry::{Summary, Times};
 
 /// Records from capture files: reads pcap and pcapng (also gzip and zstd of them), in the order of their capture times,
@@ -37,6 +36,11 @@ pub struct ReplayArgs {
     /// How records are written on standard output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+
+    /// Threads that take streams and messages apart, and as many that keep sessions. One is done by the reading thread itself,
+    /// and enough for half a million messages a second; pipes always have one. The records are the same for any number
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    workers: u8,
 
     /// No closing summary
     #[arg(short, long)]
@@ -92,10 +96,12 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
     let patience = Patience { meanwhile: Some(args.give_up_after), at_the_end: None };
     let delivery = Delivery::start(&args.ch1, patience, Limits::default())?;
 
-    let mut probe = Probe::new(charging);
+    // What a pipe said last must not wait for more of it to fill a round.
+    let workers = if files.may_wait() { 1 } else { args.workers.into() };
+    let mut core = Core::new(charging, workers);
     let mut desk = Desk::new(&delivery.outbox, args.format);
     // A receiver that breaks off has said why, or the client will.
-    let _ = pipeline::replay(&mut files, &mut probe, &mut desk).map_err(ReplayError::Thread)?;
+    let _ = pipeline::replay(&mut files, &mut core, &mut desk).map_err(ReplayError::Thread)?;
     let Desk { listing, fault, gaps, mut progress, .. } = desk;
     if let Some(fault) = fault {
         return Err(fault.into());
@@ -112,7 +118,7 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
     let delivered = delivery.finish();
     progress.finish();
 
-    let counts = probe.counts();
+    let counts = core.counts();
     if !args.quiet
         && let Some(acknowledgements) = &delivered.acknowledgements
     {

@@ -6,12 +6,14 @@
 use core::ops::ControlFlow;
 use core::time::Duration;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::core::{Core, Feed, Hand};
 use super::desk::{Handed, Receiver, with_desk};
 use super::handover::Handover;
 use crate::capture::{Item, LiveCapture, LiveError, PortCounts};
-use crate::probe::{Counts, Input, Output, Probe};
+use crate::probe::{Counts, Input, Output};
 use crate::time::Timestamp;
 
 /// Longest wait: with nothing to read the clock still has to move.
@@ -57,27 +59,41 @@ pub enum WatchError {
 /// When a port failed. What was captured until then has been handed on, as at a stop.
 pub fn watch(
     capture: &mut LiveCapture,
-    probe: &mut Probe,
+    core: &mut Core,
     receiver: &mut impl Receiver<Progress = Standing>,
 ) -> Result<ControlFlow<()>, WatchError> {
     let handover = Handover::with_room(ROOM);
     let wake = capture.wake();
-    let run = || Watch { capture, probe, to: &handover, records_lost: 0, read: None }.run();
+    let records_lost = AtomicU64::new(0);
+    let hand = |output| {
+        match output {
+            Output::Record(record) => {
+                let lost = handover.try_give(Handed::Record(record)).is_err();
+                records_lost.fetch_add(lost.into(), Ordering::Relaxed);
+            }
+            Output::Note(note) => drop(handover.try_give(Handed::Note(note))),
+            Output::Change(_) => {}
+        }
+        ControlFlow::Continue(())
+    };
+    let run = || {
+        core.run(&hand, |core| Watch { capture, core, to: &handover, records_lost: &records_lost, read: None }.run())
+    };
     let (watched, received) = with_desk(&handover, receiver, || wake.stop(), run).map_err(WatchError::Thread)?;
-    watched?;
+    watched.map_err(WatchError::Thread)??;
     Ok(received)
 }
 
-struct Watch<'a> {
+struct Watch<'a, 'c, H> {
     capture: &'a mut LiveCapture,
-    probe: &'a mut Probe,
+    core: &'a mut Feed<'c, H>,
     to: &'a Handover<Handed<Standing>>,
-    records_lost: u64,
+    records_lost: &'a AtomicU64,
     /// Where the capture clock stood when the last frames were read, and when that was.
     read: Option<(Timestamp, Instant)>,
 }
 
-impl Watch<'_> {
+impl<H: Hand> Watch<'_, '_, H> {
     fn run(mut self) -> Result<(), LiveError> {
         let mut watched = self.watch();
         // What was captured is worth the same after a stop or a failure; the kernel hands over the last block when its time is
@@ -91,8 +107,7 @@ impl Watch<'_> {
                 Err(error) => watched = Err(error),
             }
         }
-        self.probe.handle(Input::End);
-        drain(self.probe, self.to, &mut self.records_lost);
+        self.feed(Input::End);
         self.stand();
         watched
     }
@@ -103,12 +118,11 @@ impl Watch<'_> {
         while !wake.is_stopped() {
             if self.read()? == 0 {
                 if let Some(time) = self.idle_time() {
-                    self.probe.handle(Input::Tick(time));
-                    drain(self.probe, self.to, &mut self.records_lost);
+                    self.feed(Input::Tick(time));
                 }
                 self.capture.wait(self.patience())?;
             } else {
-                self.read = self.probe.now().zip(Some(Instant::now()));
+                self.read = self.core.now().zip(Some(Instant::now()));
             }
             if stood.elapsed() >= STANDING {
                 stood = Instant::now();
@@ -129,45 +143,39 @@ impl Watch<'_> {
 
     /// How long nothing will happen by itself.
     fn patience(&self) -> Duration {
-        let due = self.probe.next_timeout().zip(self.idle_time()).map(|(due, now)| due.since(now));
+        let due = self.core.next_timeout().zip(self.idle_time()).map(|(due, now)| due.since(now));
         due.unwrap_or(LONGEST_WAIT).clamp(Duration::from_millis(1), LONGEST_WAIT)
+    }
+
+    /// One input by itself.
+    fn feed(&mut self, input: Input<'_>) {
+        // The core breaks off with its receiver, and then the capture is told to stop.
+        let _ = self.core.handle(input).is_continue() && self.core.settle().is_continue();
     }
 
     /// Reads a batch of every port; gives how many frames there were.
     fn read(&mut self) -> Result<u64, LiveError> {
-        let Self { capture, probe, to, records_lost, .. } = self;
-        capture.read(|item| {
-            match item {
-                Item::Frame(frame) => probe.handle(Input::Frame(frame)),
+        let Self { capture, core, to, .. } = self;
+        let read = capture.read(|item| {
+            let input = match item {
+                Item::Frame(frame) => Input::Frame(frame),
                 Item::Loss(loss) => {
-                    probe.handle(Input::Loss(loss));
                     // That nobody is told is the receiver's doing; the records of the time carry it all the same.
                     let _ = to.try_give(Handed::Loss(loss));
+                    Input::Loss(loss)
                 }
-            }
-            drain(probe, to, records_lost);
-        })
+            };
+            let _ = core.handle(input);
+        });
+        let _ = core.settle();
+        read
     }
 
     fn stand(&self) {
         let ports = self.capture.counts().into_iter().map(|(name, counts)| (name.to_owned(), counts)).collect();
-        let standing = Standing {
-            counts: self.probe.counts(),
-            dialogs: self.probe.dialogs(),
-            ports,
-            records_lost: self.records_lost,
-            now: self.probe.now(),
-        };
-        let _ = self.to.try_give(Handed::Progress(standing));
-    }
-}
-
-fn drain(probe: &mut Probe, to: &Handover<Handed<Standing>>, records_lost: &mut u64) {
-    while let Some(output) = probe.poll() {
-        match output {
-            Output::Record(record) => *records_lost += u64::from(to.try_give(Handed::Record(record)).is_err()),
-            Output::Note(note) => drop(to.try_give(Handed::Note(note))),
-            Output::Change(_) => {}
-        }
+        let (counts, dialogs) = self.core.standing();
+        let records_lost = self.records_lost.load(Ordering::Relaxed);
+        let _ =
+            self.to.try_give(Handed::Progress(Standing { counts, dialogs, ports, records_lost, now: self.core.now() }));
     }
 }

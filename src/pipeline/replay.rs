@@ -3,10 +3,11 @@
 use core::ops::ControlFlow;
 use std::io;
 
+use super::core::{Core, Feed, Hand};
 use super::desk::{Handed, Receiver, with_desk};
 use super::handover::Handover;
 use crate::capture::{CaptureFiles, Item, Position};
-use crate::probe::{Input, Output, Probe};
+use crate::probe::{Input, Output};
 
 /// Frames between two reports of progress.
 const PROGRESS: u64 = 4096;
@@ -26,16 +27,24 @@ pub struct Reading {
 /// When no thread can be had. Damage of the files is kept by the files. `Break` says that the receiver gave up.
 pub fn replay(
     files: &mut CaptureFiles,
-    probe: &mut Probe,
+    core: &mut Core,
     receiver: &mut impl Receiver<Progress = Reading>,
 ) -> io::Result<ControlFlow<()>> {
     let handover = Handover::with_room(ROOM);
     let stop = files.stopper();
-    let (fed, received) = with_desk(&handover, receiver, || stop.stop(), || feed(files, probe, &handover))?;
+    let hand = |output| match output {
+        Output::Record(record) => handover.give(Handed::Record(record)),
+        Output::Note(note) => handover.give(Handed::Note(note)),
+        // A replay starts over: nothing of it has to survive.
+        Output::Change(_) => ControlFlow::Continue(()),
+    };
+    let run = || core.run(&hand, |core| feed(files, core, &handover));
+    let (fed, received) = with_desk(&handover, receiver, || stop.stop(), run)?;
+    let fed = fed?;
     Ok(if fed.is_break() { fed } else { received })
 }
 
-fn feed(files: &mut CaptureFiles, probe: &mut Probe, to: &Handover<Handed<Reading>>) -> ControlFlow<()> {
+fn feed<H: Hand>(files: &mut CaptureFiles, core: &mut Feed<'_, H>, to: &Handover<Handed<Reading>>) -> ControlFlow<()> {
     let mut frames = 0_u64;
     loop {
         let input = match files.next() {
@@ -49,25 +58,12 @@ fn feed(files: &mut CaptureFiles, probe: &mut Probe, to: &Handover<Handed<Readin
             }
             None => break,
         };
-        probe.handle(input);
-        drain(probe, to)?;
+        core.handle(input)?;
         if frames.is_multiple_of(PROGRESS) {
             to.give(Handed::Progress(Reading { position: files.position(), frames }))?;
         }
     }
-    probe.handle(Input::End);
-    drain(probe, to)?;
+    core.handle(Input::End)?;
+    core.settle()?;
     to.give(Handed::Progress(Reading { position: files.position(), frames }))
-}
-
-fn drain(probe: &mut Probe, to: &Handover<Handed<Reading>>) -> ControlFlow<()> {
-    while let Some(output) = probe.poll() {
-        match output {
-            Output::Record(record) => to.give(Handed::Record(record))?,
-            Output::Note(note) => to.give(Handed::Note(note))?,
-            // A replay starts over: nothing of it has to survive.
-            Output::Change(_) => {}
-        }
-    }
-    ControlFlow::Continue(())
 }

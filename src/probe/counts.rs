@@ -22,15 +22,11 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Adds what a Tap has counted.
-    pub(crate) fn add_tap(&mut self, tap: &StreamCounts) {
-        self.stream.add(tap);
-    }
-
-    /// Adds what a Ledger has counted.
-    pub(crate) fn add_ledger(&mut self, (sip, session): &(SipCounts, SessionCounts)) {
-        self.sip.add(sip);
-        self.session.add(session);
+    /// Adds what a Tap or a Ledger has counted; the rest is the Gate's alone.
+    pub(crate) fn add_worker(&mut self, worker: &Self) {
+        self.stream.add(&worker.stream);
+        self.sip.add(&worker.sip);
+        self.session.add(&worker.session);
     }
 }
 

@@ -1,11 +1,11 @@
 //! The sessions' side: from sightings to records. It owns the sessions, by Call-ID.
 
-use super::counts::SipCounts;
+use super::counts::{Counts, SipCounts};
 use super::notes::Notes;
 use super::output::{Note, Output};
 use super::sighting::{Sighting, Sink};
 use crate::charging::{Options, PortsSeen};
-use crate::session::{Lost, SessionCounts, Sessions};
+use crate::session::{Lost, Sessions};
 use crate::sip::Message;
 use crate::time::Timestamp;
 
@@ -60,8 +60,9 @@ impl Ledger {
         self.sessions.next_timeout()
     }
 
-    pub(crate) fn counts(&self) -> (SipCounts, SessionCounts) {
-        (self.sip, self.sessions.counts())
+    /// What was counted here; the rest is zero.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts { sip: self.sip, session: self.sessions.counts(), ..Counts::default() }
     }
 
     pub(crate) fn dialogs(&self) -> usize {

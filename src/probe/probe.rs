@@ -128,8 +128,8 @@ impl Probe {
     pub fn counts(&self) -> Counts {
         let Behind { tap, ledger } = &self.behind;
         let mut counts = self.gate.counts();
-        counts.add_tap(&tap.counts());
-        counts.add_ledger(&ledger.counts());
+        counts.add_worker(&tap.counts());
+        counts.add_worker(&ledger.counts());
         Counts { servers_on_other_ports: self.servers_on_other_ports, ..counts }
     }
 

@@ -5,12 +5,13 @@ use core::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use super::counts::Counts;
 use super::gate::Seen;
 use super::sighting::{Sighting, Sink};
 use crate::packet::{Segment, Transport};
 use crate::session::Lost;
 use crate::sip::Carriage;
-use crate::stream::{Delivery, StreamCounts, StreamLimits, Streams};
+use crate::stream::{Delivery, StreamLimits, Streams};
 use crate::time::Timestamp;
 
 /// Takes segments and finds the SIP messages in them.
@@ -103,8 +104,9 @@ impl Tap {
         self.streams.next_timeout()
     }
 
-    pub(crate) fn counts(&self) -> StreamCounts {
-        self.streams.counts()
+    /// What was counted here; the rest is zero.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts { stream: self.streams.counts(), ..Counts::default() }
     }
 
     /// What the streams wait for now, and whether some went at a bound.

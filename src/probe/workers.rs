@@ -11,7 +11,7 @@
 use foldhash::fast::RandomState;
 
 use super::batch::{Batch, Batches, Found};
-use super::counts::{Counts, SipCounts};
+use super::counts::Counts;
 use super::gate::Gate;
 use super::input::Input;
 use super::ledger::Ledger;
@@ -20,8 +20,6 @@ use super::parcel::{Given, Parcel, Parcels};
 use super::sighting::{Sighting, Sink};
 use super::tap::Tap;
 use crate::charging::Options;
-use crate::session::SessionCounts;
-use crate::stream::StreamCounts;
 use crate::time::Timestamp;
 
 /// A round is worth closing when it has so many bytes: some hundred messages, which the caches of a processor hold.
@@ -71,11 +69,8 @@ impl Workers {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut counts = self.gate.counts();
-        for tap in &self.taps {
-            counts.add_tap(&tap.counts());
-        }
-        for ledger in &self.ledgers {
-            counts.add_ledger(&ledger.counts());
+        for worker in self.taps.iter().map(TapWorker::counts).chain(self.ledgers.iter().map(LedgerWorker::counts)) {
+            counts.add_worker(&worker);
         }
         Counts { servers_on_other_ports: self.conclusions().count() as u64, ..counts }
     }
@@ -116,6 +111,12 @@ impl GateWorker {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.parcels.filled() == 0
+    }
+
+    /// Whether the input has ended, and one round more is all there is.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Closes the round: a parcel for each Tap, in their order. The one after [`Input::End`] is the last.
@@ -169,8 +170,9 @@ impl TapWorker {
         found.close(parcel.until, parcel.ended)
     }
 
+    /// What was counted here; the rest is zero.
     #[must_use]
-    pub fn counts(&self) -> StreamCounts {
+    pub fn counts(&self) -> Counts {
         self.tap.counts()
     }
 }
@@ -217,8 +219,9 @@ impl LedgerWorker {
         self.ledger.poll()
     }
 
+    /// What was counted here; the rest is zero.
     #[must_use]
-    pub fn counts(&self) -> (SipCounts, SessionCounts) {
+    pub fn counts(&self) -> Counts {
         self.ledger.counts()
     }
 

@@ -3,8 +3,8 @@
 use core::ops::ControlFlow;
 
 use tolltap::capture::CaptureFiles;
-use tolltap::pipeline::{self, Reading, Receiver};
-use tolltap::probe::{Loss, Note, Options, Probe};
+use tolltap::pipeline::{self, Core, Reading, Receiver};
+use tolltap::probe::{Loss, Note, Options};
 
 use super::*;
 
@@ -148,8 +148,18 @@ fn who_takes_no_more_does_not_wait_for_a_quiet_pipe() {
     let pipe = QuietPipe { said: std::io::Cursor::new(capture_file::write(&sessions(0..3))), open };
     let mut files = CaptureFiles::from_readers([(PathBuf::from("pipe"), Box::new(pipe) as Box<_>)]).unwrap();
     let mut one = One(0);
-    let flow = pipeline::replay(&mut files, &mut Probe::new(Options::default()), &mut one).unwrap();
+    let flow = pipeline::replay(&mut files, &mut Core::new(Options::default(), 1), &mut one).unwrap();
     assert!(flow.is_break() && one.0 == 1);
     assert!(files.damages().is_empty(), "what was not waited for is no damage");
     drop(keep_open);
+}
+
+#[test]
+fn who_takes_no_more_ends_every_worker() {
+    let file = capture_file::write(&sessions(0..3_000));
+    let reader = Box::new(std::io::Cursor::new(file)) as Box<_>;
+    let mut files = CaptureFiles::from_readers([(PathBuf::from("memory"), reader)]).unwrap();
+    let mut one = One(0);
+    let flow = pipeline::replay(&mut files, &mut Core::new(Options::default(), 4), &mut one).unwrap();
+    assert!(flow.is_break() && one.0 == 1);
 }

@@ -13,6 +13,7 @@ mod gaps;
 mod names;
 mod output;
 mod same_bytes;
+mod workers;
 
 use std::collections::BTreeSet;
 use std::fs;
