@@ -100,10 +100,10 @@ impl Parcels {
 
     /// Gives an image to the Ledgers.
     pub(super) fn restore(&mut self, image: &[u8]) {
-        self.to_first(|parcel| Given::Restore(parcel.keep(image)));
+        self.by_the_first(|parcel| Given::Restore(parcel.keep(image)));
     }
 
-    fn to_first(&mut self, given: impl FnOnce(&mut Parcel) -> Given) {
+    fn by_the_first(&mut self, given: impl FnOnce(&mut Parcel) -> Given) {
         self.turn.number += 1;
         self.filled += size_of::<Entry>();
         if let Some(first) = self.shares.first_mut() {
@@ -143,6 +143,6 @@ impl Onward for Parcels {
     }
 
     fn lost(&mut self, lost: Lost, from: Timestamp, to: Timestamp, count: u64) {
-        self.to_first(|_| Given::Lost { lost, from, to, count });
+        self.by_the_first(|_| Given::Lost { lost, from, to, count });
     }
 }

@@ -56,7 +56,7 @@ impl<D: OneWay> Conversations<D> {
         let (key, direction) = canonical(hop);
         if let Some(id) = self.table.find(&key) {
             let age = self.table.age(id, now);
-            if !age.is_some_and(|(rank, idle)| idle > most_idle(shared, rank)) {
+            if age.is_none_or(|(rank, idle)| idle <= most_idle(shared, rank)) {
                 return Some(self.side(id, direction));
             }
             shared.counts.aged += 1;
