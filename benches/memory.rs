@@ -7,13 +7,12 @@
 
 mod traffic;
 
-use std::fs;
 use std::process::Command;
 
 use tolltap::packet::{Frame, InterfaceId, LinkType};
 use tolltap::probe::{Input, Options, Output, Probe};
 
-use traffic::{Profile, Traffic};
+use traffic::{Profile, Traffic, resident};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -40,7 +39,8 @@ fn main() {
 }
 
 fn measure(name: &str, profile: Profile) {
-    let traffic = Traffic { sessions: SESSIONS, sessions_a_second: 1000, noise: 0, profile, tcp: false, ends: false };
+    let (sessions, sessions_a_second) = (SESSIONS, 1000);
+    let traffic = Traffic { sessions, sessions_a_second, noise: 0, profile, tcp: false, ends: false, stretch: 1 };
     let (mut bytes, mut invites) = (0, 0);
     traffic.play(|_, frame| {
         if frame.get(42..48) == Some(b"INVITE") {
@@ -71,11 +71,4 @@ fn measure(name: &str, profile: Profile) {
 fn row(name: &str, invite: usize, open: usize, before: u64) {
     let grown = (resident() - before) as f64;
     println!("{name:<8}{open:>10}{invite:>15}{:>10.1}{:>18.0}", grown / 1024.0, grown * 1024.0 / open as f64);
-}
-
-/// KiB.
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux tells");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
-    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("it is a number")
 }

@@ -80,9 +80,15 @@ impl Session {
         }
     }
 
-    /// Nanoseconds after the INVITE.
-    pub fn delay(&self, step: Step) -> u64 {
-        self.delays[step as usize]
+    /// Nanoseconds after the INVITE, in a session that lasts so many times longer.
+    pub fn delay(&self, step: Step, stretch: u64) -> u64 {
+        let longer = match step {
+            Step::Bye | Step::ByeOk => {
+                (stretch - 1) * (self.delays[Step::Bye as usize] - self.delays[Step::Ack as usize])
+            }
+            _ => 0,
+        };
+        self.delays[step as usize] + longer
     }
 
     /// Whether the IM Client sends this message; else the IM Server does.

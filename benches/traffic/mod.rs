@@ -39,6 +39,8 @@ pub struct Traffic {
     pub tcp: bool,
     /// Whether sessions end. When not, only INVITE, 200 and ACK are sent.
     pub ends: bool,
+    /// How many times longer than on a trunk they last, which is 51 seconds on average.
+    pub stretch: u64,
 }
 
 impl Traffic {
@@ -50,6 +52,7 @@ impl Traffic {
         profile: Profile::Plain,
         tcp: false,
         ends: true,
+        stretch: 1,
     };
 
     /// Makes every frame, in the order of time.
@@ -84,7 +87,7 @@ impl Traffic {
                         Step::Invite | Step::Ok | Step::Ack => true,
                     };
                     if sent {
-                        due.push(Reverse((now + session.delay(step), sessions, step)));
+                        due.push(Reverse((now + session.delay(step, self.stretch), sessions, step)));
                     }
                 }
                 sessions += 1;
@@ -104,6 +107,13 @@ impl Traffic {
             }
         }
     }
+}
+
+/// KiB of this process in memory.
+pub fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
+    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("it is a number")
 }
 
 /// The connections of the clients, all of them older than the capture.

@@ -71,9 +71,14 @@ pub(super) fn share<H: Hand, T>(
     })
 }
 
-/// A queue from each Tap to each Ledger: by Tap, and by Ledger.
-fn between(taps: usize, ledgers: usize) -> (Vec<Vec<SyncSender<Batch>>>, Vec<Vec<Receiver<Batch>>>) {
-    let mut inlets: Vec<Vec<_>> = (0..ledgers).map(|_| Vec::new()).collect();
+/// From a Tap to each Ledger.
+type Outlets = Vec<SyncSender<Batch>>;
+/// To a Ledger from each Tap.
+type Inlets = Vec<Receiver<Batch>>;
+
+/// A queue from each Tap to each Ledger.
+fn between(taps: usize, ledgers: usize) -> (Vec<Outlets>, Vec<Inlets>) {
+    let mut inlets: Vec<Inlets> = (0..ledgers).map(|_| Vec::new()).collect();
     let outlets = (0..taps).map(|_| {
         let to_each = inlets.iter_mut().map(|inlets| {
             let (outlet, inlet) = sync_channel(ROUNDS);

@@ -34,6 +34,20 @@ fn a_session_on_a_tap_port_gives_its_record_when_it_ends() {
 }
 
 #[test]
+fn with_several_workers_a_record_leaves_as_soon() {
+    let Some(network) = bench() else { return };
+    let mut probe = Probe::on(&network, "probe", "-i tap0 --workers 3");
+    for (capture, call) in [("im-client-terminated-udp", "1-25277@10.77.1.2"), ("im-tcp-one-connection", "")] {
+        send(&network, capture);
+        // Nothing more comes that could fill a round.
+        assert!(probe.record()["callId"].as_str().is_some_and(|found| found.contains(call)));
+    }
+    let ended = probe.stop();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("accepted"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_stop_delivers_what_was_captured_within_a_second() {
     let Some(network) = bench() else { return };
     let probe = Probe::on(&network, "probe", "-i tap0");
