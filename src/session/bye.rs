@@ -1,5 +1,6 @@
 //! A BYE, and the answers to it.
 
+use super::ack::short_hash;
 use super::bye_seen::Bye;
 use super::crossed::Crossed;
 use super::dialog::{Dialog, Marks, Place, Side};
@@ -8,7 +9,7 @@ use super::reasons::Reasons;
 use super::sessions::Sessions;
 use super::status::is_challenge;
 use crate::charging::{Confirmation, Crossing, Fact, Packer, Point, Role, product_role};
-use crate::sip::{Header, Message};
+use crate::sip::{Header, Message, Via};
 use crate::time::Timestamp;
 
 impl Sessions {
@@ -59,7 +60,7 @@ impl Sessions {
         let highest = dialog.highest_cseq[side.index()];
 
         let mut bye = Bye::new(at.time, cseq);
-        bye.crossed(at.crossing, message.via_count(), at_server);
+        bye.crossed(at.crossing, message.via_count(), origin(message), at_server);
         bye.entered |= entered;
         bye.product = sender_product(message, dialog, side, &self.packer);
 
@@ -281,4 +282,11 @@ fn sender_product(bye: &Message<'_>, dialog: &Dialog, side: Side, packer: &Packe
     let fact = if side == Side::First { Fact::CallerAgent } else { Fact::CalleeAgent };
     let agent = dialog.block.first(fact, packer).filter(|_| dialog.caller_known());
     agent.map_or(Role::Unspecified, |agent| product_role(&agent.bytes()))
+}
+
+/// The branch of the lowest Via, as a hash.
+fn origin(message: &Message<'_>) -> Option<u32> {
+    let lowest = message.all(Header::Via).last()?;
+    let via = Via::read(lowest.elements().last()?.raw())?;
+    Some(via.branch()).filter(|branch| !branch.is_empty()).map(short_hash)
 }

@@ -1,7 +1,5 @@
 //! What was seen of the BYE of one side.
 
-use core::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::dialog::Moment;
@@ -9,9 +7,19 @@ use super::reasons::Reasons;
 use crate::charging::{Crossing, Role};
 use crate::time::Timestamp;
 
-/// How soon what left a server comes back to it, if it does. A client sends its BYE again after T1, 500 ms (RFC 3261
-/// §17.1.2.2), by when the server has relayed the first copy for most of that time.
-const SPIRAL: Duration = Duration::from_millis(250);
+/// The copy with the fewest Vias of those that went one way across the IM Server, the earliest of these.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Nearest {
+    vias: u8,
+    time: Moment,
+    /// Hash of the branch of its lowest Via, which is that of the element that first sent it; none where that has no branch.
+    origin: Option<u32>,
+}
+
+impl Nearest {
+    /// No copy went this way.
+    const NONE: Self = Self { vias: u8::MAX, time: Moment::NEVER, origin: None };
+}
 
 /// A BYE of one side, over all its copies and retransmissions.
 #[derive(Clone, Serialize, Deserialize)]
@@ -22,9 +30,9 @@ pub(crate) struct Bye {
     pub(crate) entered: bool,
     /// A copy left the IM Server.
     pub(crate) left: bool,
-    /// When a copy first entered (left), and the fewest Vias of those that did.
-    pub(crate) first_in: (Moment, u8),
-    pub(crate) first_out: (Moment, u8),
+    /// Of the copies that entered, and of those that left.
+    pub(crate) nearest_in: Nearest,
+    pub(crate) nearest_out: Nearest,
     /// A copy that left had more than one Via: another element had sent it to the server.
     pub(crate) relayed: bool,
     /// Fewest Vias of any copy: the one nearest to its sender.
@@ -49,8 +57,8 @@ impl Bye {
             cseq,
             entered: false,
             left: false,
-            first_in: (Moment::NEVER, u8::MAX),
-            first_out: (Moment::NEVER, u8::MAX),
+            nearest_in: Nearest::NONE,
+            nearest_out: Nearest::NONE,
             relayed: false,
             vias: u8::MAX,
             between: false,
@@ -68,8 +76,8 @@ impl Bye {
         self.cseq = self.cseq.max(other.cseq);
         self.entered |= other.entered;
         self.left |= other.left;
-        self.first_in = earlier(self.first_in, other.first_in);
-        self.first_out = earlier(self.first_out, other.first_out);
+        self.nearest_in = self.nearest_in.min(other.nearest_in);
+        self.nearest_out = self.nearest_out.min(other.nearest_out);
         self.relayed |= other.relayed;
         self.vias = self.vias.min(other.vias);
         self.between |= other.between;
@@ -78,19 +86,21 @@ impl Bye {
         }
     }
 
-    pub(crate) fn crossed(&mut self, crossing: Crossing, vias: u16, at_server: bool) {
-        let count = u8::try_from(vias).unwrap_or(u8::MAX);
-        self.vias = self.vias.min(count);
-        let mut now = Moment::NEVER;
-        now.at(self.time);
+    /// It crossed a charging point so, with so many Vias, the lowest of them of this `origin`.
+    pub(crate) fn crossed(&mut self, crossing: Crossing, vias: u16, origin: Option<u32>, at_server: bool) {
+        let vias = u8::try_from(vias).unwrap_or(u8::MAX);
+        self.vias = self.vias.min(vias);
+        let mut time = Moment::NEVER;
+        time.at(self.time);
+        let nearest = Nearest { vias, time, origin };
         match crossing {
             Crossing::Entering => {
                 self.entered = true;
-                self.first_in = (now, count);
+                self.nearest_in = nearest;
             }
             Crossing::Leaving => {
                 self.left = true;
-                self.first_out = (now, count);
+                self.nearest_out = nearest;
                 self.relayed |= vias > 1;
             }
             Crossing::Neither => self.between |= at_server,
@@ -102,13 +112,12 @@ impl Bye {
         self.challenged == Some(self.cseq) && !self.accepted
     }
 
-    /// A spiral (RFC 3261 §16.3): it left the server just before it entered it, and with fewer Vias. Neither alone shows
-    /// anything: a server may hide the Vias of what it relays, and two interfaces may not agree on the time. And what
-    /// enters later is the client's once more, whose first copy the mirror lost.
+    /// A spiral (RFC 3261 §16.3): what entered the server had left it, with fewer Vias, under the same lowest one. Fewer Vias
+    /// alone show nothing, since a server may hide those of what it relays; nor do the times of two interfaces.
     fn came_back(&self) -> bool {
-        let ((entered, vias_in), (left, vias_out)) = (self.first_in, self.first_out);
-        let soon = |(entered, left): (Timestamp, Timestamp)| left < entered && entered.since(left) < SPIRAL;
-        entered.get().zip(left.get()).is_some_and(soon) && vias_out < vias_in
+        self.nearest_out.vias < self.nearest_in.vias
+            && self.nearest_out.origin.is_some()
+            && self.nearest_out.origin == self.nearest_in.origin
     }
 
     /// Rule 15: who sent it, by the hops at the IM Server, else by the product token.
@@ -125,9 +134,4 @@ impl Bye {
             self.product
         }
     }
-}
-
-/// The earliest time, and the fewest Vias, of two sights of the same way.
-fn earlier(one: (Moment, u8), other: (Moment, u8)) -> (Moment, u8) {
-    (one.0.min(other.0), one.1.min(other.1))
 }

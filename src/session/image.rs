@@ -9,7 +9,7 @@ use super::sessions::Sessions;
 use crate::charging::Point;
 
 /// Changes whenever the form of an image does: an image of another form is refused, not guessed at.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 /// What must survive a restart.
 ///

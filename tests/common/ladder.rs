@@ -36,8 +36,8 @@ impl Arrow {
 
 /// Every word an arrow may carry: a misspelt one is an error, not a silently different test.
 pub const WORDS: &[&str] = &[
-    "by", "cseq", "branch", "via", "from-tag", "to-tag", "to", "sdp", "over", "iface", "vlan", "split", "stamp",
-    "call", "reason", "uri", "initial", "again", "lost", "body",
+    "by", "cseq", "branch", "via", "lowest", "from-tag", "to-tag", "to", "sdp", "over", "iface", "vlan", "split",
+    "stamp", "call", "reason", "uri", "initial", "again", "lost", "body",
 ];
 
 /// Who of a call sends a request, whichever hosts relay it.
@@ -231,6 +231,11 @@ impl Call {
             while vias.len() < count as usize {
                 vias.push(format!("SIP/2.0/UDP 198.51.100.{}:5060;branch=z9hG4bK-lower-{}", vias.len(), vias.len()));
             }
+        }
+
+        if let (Some(branch), Some(last)) = (arrow.word("lowest"), vias.last_mut()) {
+            let (sent_by, _) = last.split_once(";branch=").expect("every Via here has one");
+            *last = format!("{sent_by};branch={branch}");
         }
 
         let mut message = Message::new(format!("{method} {uri} SIP/2.0"));
