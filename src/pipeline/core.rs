@@ -5,6 +5,7 @@ use std::io;
 
 use super::shared::{Sharing, share};
 use crate::probe::{Counts, Input, Options, Output, Probe, Workers};
+#[cfg(feature = "live")]
 use crate::time::Timestamp;
 
 /// The core, to be driven by [`replay`](super::replay) or `watch`.
@@ -87,7 +88,11 @@ impl<H: Hand> Feed<'_, H> {
             Self::Many(sharing) => sharing.settle(),
         }
     }
+}
 
+/// How things stand, for who cannot wait for the end.
+#[cfg(feature = "live")]
+impl<H: Hand> Feed<'_, H> {
     /// The capture clock; absent before the first frame.
     pub(super) fn now(&self) -> Option<Timestamp> {
         match self {

@@ -29,6 +29,7 @@ pub(super) struct Sharing<'a, H> {
     gate: &'a mut GateWorker,
     taps: Vec<SyncSender<Parcel>>,
     hand: &'a H,
+    #[cfg_attr(not(feature = "live"), expect(dead_code, reason = "a replay is asked for its counters at the end"))]
     tallies: &'a Tallies,
     /// Where the clock stood when a round was closed last.
     closed: Option<Timestamp>,
@@ -159,10 +160,12 @@ impl<H: Hand> Sharing<'_, H> {
         ControlFlow::Continue(())
     }
 
+    #[cfg(feature = "live")]
     pub(super) fn now(&self) -> Option<Timestamp> {
         self.gate.now()
     }
 
+    #[cfg(feature = "live")]
     pub(super) fn standing(&self) -> (Counts, usize) {
         self.tallies.sum(self.gate.counts())
     }
@@ -187,6 +190,7 @@ impl Tallies {
     }
 
     /// All of them together with what the Gate has counted.
+    #[cfg(feature = "live")]
     fn sum(&self, gate: Counts) -> (Counts, usize) {
         let mut sum = (gate, 0);
         for slot in &self.slots {
