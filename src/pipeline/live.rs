@@ -100,11 +100,12 @@ impl<H: Hand> Watch<'_, '_, H> {
         // up, full or not.
         let last = Instant::now();
         std::thread::sleep(LAST_BLOCK);
-        while watched.is_ok() && last.elapsed() < LAST_READING {
+        while last.elapsed() < LAST_READING {
             match self.read() {
                 Ok(0) => break,
                 Ok(_) => {}
-                Err(error) => watched = Err(error),
+                // The rings are as they were: the port's own may hold frames, too.
+                Err(error) => watched = watched.and(Err(error)),
             }
         }
         self.feed(Input::End);

@@ -15,8 +15,13 @@ fn bench() -> Option<Network> {
 
 /// Sends the frames of a capture of this repository.
 fn send(network: &Network, capture: &str) {
+    send_to(network, "out0", capture);
+}
+
+/// The same to another port.
+fn send_to(network: &Network, port: &str, capture: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pcaps").join(capture).with_extension("pcap");
-    network.run("trunk", &format!("tcpreplay -q -t -i out0 {}", file.display()));
+    network.run("trunk", &format!("tcpreplay -q -t -i {port} {}", file.display()));
 }
 
 #[test]
@@ -84,6 +89,34 @@ fn a_port_that_is_taken_away_ends_it_with_what_there_was() {
     assert!(ended.stderr.contains("accepted 1"), "{}", ended.stderr);
 }
 
+/// It is held while a session comes in at one port and a port goes.
+fn what_the_ring_held_when_a_port_went(sent_to: &str) {
+    let Some(network) = bench() else { return };
+    network.join(("trunk", "out1", ""), ("probe", "tap1", ""));
+    let mut probe = Probe::on(&network, "probe", "-i tap0 -i tap1");
+    assert!(probe.line().starts_with("watching tap1"));
+    probe.pause();
+    send_to(&network, sent_to, "im-client-terminated-udp");
+    network.ip("probe", "link del tap0");
+    probe.resume();
+    let ended = probe.end();
+    assert_eq!(ended.status, Some(1));
+    assert!(ended.stderr.contains("tap0: the interface is gone"), "{}", ended.stderr);
+    let calls: Vec<_> = ended.records.iter().map(|record| record["callId"].as_str().unwrap()).collect();
+    assert_eq!(calls, ["1-25277@10.77.1.2"], "{}", ended.stderr);
+    assert!(ended.stderr.contains("accepted 1"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_other_ports_hold_when_one_goes_is_read() {
+    what_the_ring_held_when_a_port_went("out1");
+}
+
+#[test]
+fn what_a_port_that_goes_held_is_read() {
+    what_the_ring_held_when_a_port_went("out0");
+}
+
 #[test]
 fn a_port_that_is_not_there_is_named() {
     let Some(network) = bench() else { return };
@@ -130,8 +163,7 @@ fn two_ports_are_one_view() {
     let mut probe = Probe::on(&network, "probe", "-i tap0 -i tap1");
     assert!(probe.line().starts_with("watching tap1"));
     send(&network, "im-client-terminated-udp");
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pcaps/im-renegotiated.pcap");
-    network.run("trunk", &format!("tcpreplay -q -t -i out1 {}", file.display()));
+    send_to(&network, "out1", "im-renegotiated");
     let mut calls = [probe.record(), probe.record()].map(|record| record["callId"].as_str().unwrap().to_owned());
     calls.sort();
     assert_eq!(calls, ["1-19596@10.77.1.2", "1-25277@10.77.1.2"]);

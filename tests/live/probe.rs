@@ -1,7 +1,7 @@
 //! The probe on a host.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A `tolltap live` that runs.
 pub(crate) struct Probe {
     child: Child,
-    records: BufReader<ChildStdout>,
+    records: Receiver<String>,
     lines: Receiver<String>,
 }
 
@@ -41,10 +41,8 @@ impl Probe {
         let mut command = network.command(host, env!("CARGO_BIN_EXE_tolltap"));
         command.args(["live", "--format", "json"]).args(arguments.split(' '));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (say, lines) = mpsc::channel();
-        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
-        let records = BufReader::new(child.stdout.take().unwrap());
+        let records = lines(child.stdout.take().unwrap());
+        let lines = lines(child.stderr.take().unwrap());
         Self { child, records, lines }
     }
 
@@ -55,28 +53,53 @@ impl Probe {
 
     /// The next record; it waits for it.
     pub(crate) fn record(&mut self) -> Value {
-        let mut line = String::new();
-        self.records.read_line(&mut line).expect("records are text");
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        record(&self.records.recv_timeout(PATIENCE).expect("a record comes"))
+    }
+
+    /// The next so many records; it waits for them.
+    pub(crate) fn records(&mut self, count: usize) -> Vec<Value> {
+        (0..count).map(|_| self.record()).collect()
+    }
+
+    /// From here on until [`Probe::resume`] it reads nothing.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    pub(crate) fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        // `ip netns exec` becomes the program: the process is the probe itself.
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
+        assert!(sent.is_ok_and(|status| status.success()));
     }
 
     /// Sends SIGTERM and waits for the end.
     pub(crate) fn stop(self) -> Ended {
-        // `ip netns exec` becomes the program: the process is the probe itself.
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
-        assert!(sent.is_ok_and(|status| status.success()));
+        self.signal("TERM");
         self.end()
     }
 
     /// Waits for the end.
     pub(crate) fn end(mut self) -> Ended {
         let start = Instant::now();
-        let mut rest = String::new();
-        self.records.read_to_string(&mut rest).expect("records are text");
+        let records = self.records.iter().map(|line| record(&line)).collect();
         let status = self.child.wait().expect("it ends").code();
         let took = start.elapsed();
-        let records = rest.lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
         let stderr = self.lines.iter().map(|line| line + "\n").collect();
         Ended { status, records, stderr, took }
     }
+}
+
+/// What somebody says, a line at a time, until nothing more comes.
+fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (say, lines) = mpsc::channel();
+    thread::spawn(move || BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
+    lines
+}
+
+fn record(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }

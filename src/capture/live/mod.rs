@@ -113,13 +113,18 @@ impl LiveCapture {
     /// were.
     ///
     /// # Errors
-    /// When a port has failed for good. What it gave before has been handed on.
+    /// When a port has failed for good; the others have been read all the same. What the ring of one that is gone still holds
+    /// comes with the next reading: its failure is told once, and first.
     pub fn read(&mut self, mut take: impl FnMut(Item<'_>)) -> Result<u64, LiveError> {
         let mut frames = 0;
+        let mut failed = None;
         for port in &mut self.ports {
-            frames += port.read(&mut take)?;
+            match port.read(&mut take) {
+                Ok(read) => frames += read,
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(frames)
+        failed.map_or(Ok(frames), Err)
     }
 
     /// What became of the frames of each port so far.
