@@ -1,11 +1,18 @@
 //! `tolltap live` on a tap port, in network namespaces that each test makes for itself.
 //!
-//! They need root, `ip` and `tc`, and for some of them Kamailio, SIPp and tcpreplay (`tools/setup test` installs those). A
-//! test that cannot run says why.
+//! They need root, `ip` and `tc`, and for some of them Kamailio, SIPp, tcpdump and tcpreplay (`tools/setup test` installs
+//! those). A test that cannot run says why.
 
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
+#[path = "../common/mod.rs"]
+mod common;
+mod cut_off;
 mod kamailio;
+mod lab;
+mod lossy;
 mod network;
 mod ports;
 mod probe;
+mod reconciliation;
+mod wire;

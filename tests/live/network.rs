@@ -80,17 +80,22 @@ impl Network {
         }
     }
 
-    /// Copies both directions of a host's port to another of its ports.
-    pub(crate) fn mirror(&self, host: &str, port: &str, to: &str) {
+    /// Copies both directions of a host's port to other ports of it; to one that is named twice, twice.
+    pub(crate) fn mirror(&self, host: &str, port: &str, to: &[&str]) {
         self.run(host, &format!("tc qdisc add dev {port} clsact"));
+        let copies: String = to.iter().map(|to| format!(" action mirred egress mirror dev {to}")).collect();
         for direction in ["ingress", "egress"] {
-            self.run(
-                host,
-                &format!(
-                    "tc filter add dev {port} {direction} protocol all u32 match u32 0 0 action mirred egress mirror dev {to}"
-                ),
-            );
+            self.run(host, &format!("tc filter add dev {port} {direction} protocol all u32 match u32 0 0{copies}"));
         }
+    }
+
+    /// A port of a host whose frames leave by another inside VXLAN. Nobody takes them at the other end: they are to be seen.
+    pub(crate) fn tunnel(&self, host: &str, port: &str, by: &str) {
+        self.ip(host, &format!("addr add 10.77.9.1/24 dev {by}"));
+        self.ip(host, &format!("neigh add 10.77.9.2 lladdr 02:00:00:00:09:02 dev {by}"));
+        self.ip(host, &format!("link add {port} type vxlan id 77 remote 10.77.9.2 dstport 4789 dev {by}"));
+        self.run(host, &format!("sysctl -qw net.ipv6.conf.{port}.disable_ipv6=1"));
+        self.ip(host, &format!("link set {port} up"));
     }
 }
 
