@@ -146,6 +146,27 @@ fn media_never_leaves_the_kernel() {
 }
 
 #[test]
+fn what_the_ring_had_no_room_for_is_counted() {
+    let Some(network) = bench() else { return };
+    let probe = Probe::on(&network, "probe", "-i tap0 --ring 1");
+    probe.pause();
+    for _ in 0..10 {
+        send_to(&network, "out0 --loop=20", "im-client-terminated-udp");
+    }
+    probe.resume();
+    let ended = probe.stop();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let number = |after: &str| -> u64 {
+        let (_, rest) = ended.stderr.split_once(after).unwrap_or_else(|| panic!("no {after}: {}", ended.stderr));
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    // Of each of the 200 times 24 frames pass the filter.
+    let (read, lost) = (number("frames "), number("frames lost before capture "));
+    assert!(read > 0 && lost > 0, "{}", ended.stderr);
+    assert_eq!(read + lost, 200 * 24);
+}
+
+#[test]
 fn the_classic_filter_gives_the_same_record() {
     let Some(network) = bench() else { return };
     let mut probe = Probe::start(&network, "probe", "-i tap0 --kernel-filter classic");

@@ -3,6 +3,7 @@
 //! The waiting is ours. libpcap's own does not return while a kernel filter lets nothing through, and the probe has timers
 //! to serve; so the handles are non-blocking, and one poll waits for all of them, for a [`Wake`], and for the time.
 
+mod drops;
 mod error;
 mod port;
 mod wake;

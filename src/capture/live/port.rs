@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use pcap::{Active, Capture, Linktype, Precision};
 use rustix::net::netdevice::name_to_index;
 
+use super::drops::Drops;
 use super::error::LiveError;
 use super::{Ring, wall_clock};
 use crate::capture::filter::{Attached, Filter};
@@ -40,8 +41,7 @@ pub(super) struct Port {
     link: LinkType,
     capture: Capture<Active>,
     counts: PortCounts,
-    /// The kernel's counters as they were last read; they are 32 bits wide and wrap.
-    kernel: (u32, u32),
+    drops: Drops,
     /// Time of the last frame.
     latest: Option<Timestamp>,
     opened: Timestamp,
@@ -79,7 +79,7 @@ impl Port {
             link,
             capture,
             counts: PortCounts::default(),
-            kernel: (0, 0),
+            drops: Drops::of(name),
             latest: None,
             opened: wall_clock(),
         };
@@ -158,10 +158,8 @@ impl Port {
 
     /// What was lost since this was last asked.
     fn loss(&mut self) -> Option<Loss> {
-        let stat = self.capture.stats().ok()?;
-        let by_ring = u64::from(stat.dropped.wrapping_sub(self.kernel.0));
-        let by_interface = u64::from(stat.if_dropped.wrapping_sub(self.kernel.1));
-        self.kernel = (stat.dropped, stat.if_dropped);
+        let by_ring = super::drops::by_ring(self.descriptor());
+        let by_interface = self.drops.by_interface();
         self.counts.dropped += by_ring;
         self.counts.dropped_by_interface += by_interface;
         let count = by_ring + by_interface;
