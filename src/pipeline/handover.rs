@@ -7,8 +7,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Things for which the taker is woken at once; fewer wait for company.
 const TOGETHER: usize = 128;
-/// How long they wait: a wake costs more than a record does, and nobody misses two milliseconds.
+/// How long they wait where more are on their way: a wake costs more than a record does, and nobody misses two milliseconds.
 const COMPANY: Duration = Duration::from_millis(2);
+/// Things taken together, from which on that is so.
+const BUSY: usize = 4;
+/// How long they wait elsewhere: what comes of one reading of a port comes at once.
+const ALONE: Duration = Duration::from_micros(200);
 
 /// Hands things from one thread to another, in order.
 ///
@@ -26,6 +30,8 @@ pub(super) struct Handover<T> {
 
 struct Shared<T> {
     queue: VecDeque<T>,
+    /// How many were taken together the last time.
+    together: usize,
     /// Nothing more will be given.
     ended: bool,
     /// Nobody takes any more.
@@ -40,7 +46,7 @@ pub(super) struct Side<'a, T> {
 
 impl<T> Handover<T> {
     pub(super) fn with_room(room: usize) -> Self {
-        let shared = Shared { queue: VecDeque::new(), ended: false, gone: false };
+        let shared = Shared { queue: VecDeque::new(), together: 0, ended: false, gone: false };
         Self { shared: Mutex::new(shared), room, filled: Condvar::new(), roomy: Condvar::new() }
     }
 
@@ -98,10 +104,12 @@ impl<T> Handover<T> {
     pub(super) fn take(&self, taken: &mut VecDeque<T>) -> bool {
         let empty = |shared: &mut Shared<T>| shared.queue.is_empty() && !shared.ended;
         let shared = self.filled.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
+        let company = if shared.together < BUSY { ALONE } else { COMPANY };
         let few = |shared: &mut Shared<T>| shared.queue.len() < TOGETHER && !shared.ended;
         let (mut shared, _) =
-            self.filled.wait_timeout_while(shared, COMPANY, few).unwrap_or_else(PoisonError::into_inner);
+            self.filled.wait_timeout_while(shared, company, few).unwrap_or_else(PoisonError::into_inner);
         core::mem::swap(&mut shared.queue, taken);
+        shared.together = taken.len();
         drop(shared);
         self.roomy.notify_one();
         !taken.is_empty()
