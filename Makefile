@@ -1,14 +1,15 @@
 # tolltap. Every target does its own set-up, and says what it installs.
 
-.PHONY: help demo test bench lint ci clean
+.PHONY: help demo test bench bench-live lint ci clean
 
 help:
-	@echo 'make demo    build, replay the captures in pcaps/, and show the records'
-	@echo 'make test    every test'
-	@echo 'make lint    formatting, clippy, dependencies, the contract'
-	@echo 'make bench   speed, memory and instruction counts; results go to benches/results/'
-	@echo 'make ci      what the continuous integration runs'
-	@echo 'make clean   remove what was built'
+	@echo 'make demo        build, replay the captures in pcaps/, and show the records'
+	@echo 'make test        every test'
+	@echo 'make lint        formatting, clippy, dependencies, the contract'
+	@echo 'make bench       speed, memory and instruction counts; results go to benches/results/'
+	@echo 'make bench-live  the same of tap ports, in network namespaces; as root'
+	@echo 'make ci          what the continuous integration runs'
+	@echo 'make clean       remove what was built'
 
 demo:
 	@tools/setup demo
@@ -26,6 +27,10 @@ lint:
 bench:
 	@tools/setup bench
 	@benches/run
+
+bench-live:
+	@tools/setup test
+	@benches/run live
 
 ci:
 	.ci/run
