@@ -21,7 +21,9 @@ const PROBE: &str = "live -i tap0 --format json --enabler http://127.0.0.1:50051
 const ETHERNET: u32 = 1;
 
 /// 30,000 sessions of 200,000 messages, and nine times as many frames of noise, nearly all of it RTP.
-const TRAFFIC: Traffic = Traffic { noise: 1_800_000, ..Traffic::TRUNK };
+const MIXED: Traffic = Traffic { noise: 1_800_000, ..Traffic::TRUNK };
+/// The noise alone, but for one session: what the filter spares.
+const MEDIA: Traffic = Traffic { sessions: 1, ..MIXED };
 
 /// Who watches the port while the frames come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,14 +68,21 @@ struct Run {
     /// Processor time of the machine but for the Enabler, and of the watcher.
     machine: Duration,
     process: Duration,
+    /// Processor time of the sender, with that of the kernel until a frame is where a watcher reads it.
+    sender: Duration,
     lost: u64,
     records: u64,
 }
 
 pub(crate) fn measure(rounds: usize) -> io::Result<()> {
+    compare("one in ten of them SIP", MIXED, rounds)?;
+    compare("nearly none of them SIP", MEDIA, rounds)
+}
+
+fn compare(what: &str, traffic: Traffic, rounds: usize) -> io::Result<()> {
     let Some(network) = Network::of(&["probe", "trunk"], &["tcpreplay", "tcpdump"]) else { return Ok(()) };
     network.join(("trunk", "out0", ""), ("probe", "tap0", ""));
-    let (file, frames) = generate()?;
+    let (file, frames) = generate(traffic)?;
     let mut runs: Vec<(Watcher, Vec<Run>)> = ALL.map(|watcher| (watcher, Vec::new())).into();
     for _ in 0..rounds {
         for (watcher, runs) in &mut runs {
@@ -81,55 +90,52 @@ pub(crate) fn measure(rounds: usize) -> io::Result<()> {
         }
     }
 
-    println!("\n{frames} frames, one in ten of them SIP, as fast as tcpreplay sends them; medians of {rounds}\n");
+    println!("\n{frames} frames, {what}, as fast as tcpreplay sends them; medians of {rounds}\n");
     println!(
-        "{:<36}{:>10}{:>14}{:>14}{:>10}{:>10}",
-        "who watches", "frames/s", "machine ns", "process ns", "lost", "records"
+        "{:<36}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+        "who watches", "frames/s", "machine", "sender", "watcher", "both", "lost", "records"
     );
     let of = |watcher: Watcher| &runs[watcher as usize].1;
     let a_frame = |time: f64| time * 1e9 / frames as f64;
     let median = |watcher: Watcher, value: &dyn Fn(&Run) -> f64| Spread::of(of(watcher).iter().map(value)).median();
     // Against the round's own sending without a watcher: what else the machine does changes from round to round.
-    let machine = |watcher: Watcher| {
+    let more = |watcher: Watcher, time: &dyn Fn(&Run) -> Duration| {
         let rounds = of(watcher).iter().zip(of(Watcher::Nobody));
-        let more = rounds.map(|(with, without)| with.machine.as_secs_f64() - without.machine.as_secs_f64());
+        let more = rounds.map(|(with, without)| time(with).as_secs_f64() - time(without).as_secs_f64());
         a_frame(Spread::of(more).median())
     };
-    let process = |watcher: Watcher| a_frame(median(watcher, &|run| run.process.as_secs_f64()));
+    let machine = |watcher| more(watcher, &|run| run.machine);
+    let way = |watcher| more(watcher, &|run| run.sender + run.process);
+    let process = |watcher| a_frame(median(watcher, &|run| run.process.as_secs_f64()));
     for watcher in ALL {
+        let rate = median(watcher, &|run| run.rate);
+        let sender = a_frame(median(watcher, &|run| run.sender.as_secs_f64()));
+        let [lost, records] = [median(watcher, &|run| run.lost as f64), median(watcher, &|run| run.records as f64)];
         println!(
-            "{:<36}{:>10.0}{:>14.0}{:>14.0}{:>10.0}{:>10.0}",
+            "{:<36}{rate:>10.0}{:>10.0}{sender:>10.0}{:>10.0}{:>10.0}{lost:>10.0}{records:>10.0}",
             watcher.name(),
-            median(watcher, &|run| run.rate),
-            match watcher {
-                Watcher::Nobody => a_frame(median(watcher, &|run| run.machine.as_secs_f64())),
-                _ => machine(watcher),
-            },
+            machine(watcher),
             process(watcher),
-            median(watcher, &|run| run.lost as f64),
-            median(watcher, &|run| run.records as f64),
+            way(watcher)
         );
     }
-    println!("\nnanoseconds a frame; of the machine: more than with nobody\n");
-    println!(
-        "machine, tolltap / tcpdump                 {:>7.2}   at most 1",
-        machine(Watcher::Probe) / machine(Watcher::Tcpdump)
-    );
-    println!(
-        "process, without the kernel filter / with  {:>7.2}   at least 3",
-        process(Watcher::Unfiltered) / process(Watcher::Probe)
-    );
+    println!("\nnanoseconds of processor time a frame; of the machine, and of both together, more than with nobody\n");
+    let ratio = |what: &str, one: f64, other: f64, goal: &str| println!("{what:<58}{:>8.2}   {goal}", one / other);
+    ratio("machine: tolltap / tcpdump", machine(Watcher::Probe), machine(Watcher::Tcpdump), "at most 1");
+    ratio("sender and watcher: tolltap / tcpdump", way(Watcher::Probe), way(Watcher::Tcpdump), "at most 1");
+    let unfiltered = process(Watcher::Unfiltered);
+    ratio("process: without the kernel filter / with it", unfiltered, process(Watcher::Probe), "at least 3");
     Ok(())
 }
 
 /// Written anew each time: it takes seconds, and is never out of date.
-fn generate() -> io::Result<(PathBuf, u64)> {
+fn generate(traffic: Traffic) -> io::Result<(PathBuf, u64)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-data");
     fs::create_dir_all(&folder)?;
     let path = folder.join("sip-in-media.pcap");
     let mut writer = PcapWriter::new(BufWriter::with_capacity(1 << 20, File::create(&path)?), ETHERNET)?;
     let (mut frames, mut result) = (0, Ok(()));
-    TRAFFIC.play(|time, frame| {
+    traffic.play(|time, frame| {
         frames += 1;
         if result.is_ok() {
             result = writer.packet(time, frame);
@@ -146,9 +152,12 @@ fn send(network: &Network, watcher: Watcher, file: &Path) -> io::Result<Run> {
     if let Some(child) = &watching {
         until(|| has_packet_socket(child.id()));
     }
+    let sending = || load::children() + load::soft_interrupts();
+    let sent_before = sending();
     let busy = || load::machine() - load::process(enabler.child.0.id()).unwrap_or_default();
     let before = busy();
-    let output = network.command("trunk", "tcpreplay").args(["-q", "-t", "-K", "-i", "out0"]).arg(file).output()?;
+    let output = network.command("trunk", "tcpreplay").args(["-q", "-t", "-i", "out0"]).arg(file).output()?;
+    let sender = sending() - sent_before;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let rate = said
         .lines()
@@ -163,7 +172,7 @@ fn send(network: &Network, watcher: Watcher, file: &Path) -> io::Result<Run> {
     let told = |after: &str| said.lines().find_map(|line| number(line, after)).unwrap_or(0);
     let dropped = said.lines().find_map(|line| line.strip_suffix(" packets dropped by kernel")?.parse().ok());
     let lost = dropped.unwrap_or_else(|| told("frames lost before capture "));
-    Ok(Run { rate, machine, process, lost, records: told("acknowledged") })
+    Ok(Run { rate, machine, process, sender, lost, records: told("acknowledged") })
 }
 
 /// `tolltap enabler` with an empty store, on the probe's host.
