@@ -25,5 +25,7 @@ pub mod enabler;
 pub mod outbox;
 #[cfg(feature = "files")]
 pub mod pipeline;
+#[cfg(feature = "live")]
+pub mod privilege;
 #[cfg(feature = "cli")]
 pub mod telemetry;

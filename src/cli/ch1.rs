@@ -1,6 +1,6 @@
 //! Where records go: the options about the Charging Enabler, and what they start.
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use clap::Args;
 use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
 use crate::enabler::{Enabler, EnablerError, Place};
 use crate::outbox::{Limits, Outbox};
+use crate::privilege::Files;
 
 /// Where records go.
 #[derive(Args, Clone, Debug)]
@@ -27,6 +28,29 @@ pub(super) struct Ch1Args {
     /// Name of this probe in its reports
     #[arg(long, value_name = "NAME", default_value = "tolltap")]
     probe_id: String,
+}
+
+impl Ch1Args {
+    /// Adds the files that delivering needs: those of the store, or of the look-up of the Enabler's name.
+    pub(super) fn reach(&self, files: &mut Files) {
+        match &self.enabler {
+            Some(url) if is_at_an_address(url) => {}
+            Some(_) => files.read_names(),
+            None => {
+                if let Some(store) = &self.store {
+                    files.write_beside(store);
+                }
+                files.write_temporary();
+            }
+        }
+    }
+}
+
+/// Whether the host of a URL needs no looking up. In doubt it does.
+fn is_at_an_address(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest).trim_end_matches('/');
+    let bare = authority.trim_start_matches('[').trim_end_matches(']');
+    authority.parse::<SocketAddr>().is_ok() || bare.parse::<IpAddr>().is_ok()
 }
 
 /// How long an Enabler may say nothing.
@@ -129,4 +153,19 @@ fn since_the_epoch() -> u64 {
 fn embedded(store: Option<PathBuf>) -> Result<Enabler, EnablerError> {
     let place = store.map_or(Place::Temporary, Place::File);
     Enabler::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_needs_no_looking_up() {
+        for url in ["http://127.0.0.1:50051", "http://192.0.2.1/", "http://[::1]:50051", "http://[2001:db8::1]"] {
+            assert!(is_at_an_address(url), "{url}");
+        }
+        for url in ["http://localhost:50051", "http://charging.example.net", "http://1.2.3.4.example:1", "charging"] {
+            assert!(!is_at_an_address(url), "{url}");
+        }
+    }
 }

@@ -18,6 +18,7 @@ use crate::capture::{LiveCapture, LiveError, Ring, Wake};
 use crate::charging::Options;
 use crate::outbox::Limits;
 use crate::pipeline::{self, Core, WatchError};
+use crate::privilege::{self, Files, PrivilegeError};
 use crate::telemetry::Summary;
 
 /// Reports that may wait for an Enabler that does not answer, in memory.
@@ -31,7 +32,8 @@ const OUTBOX: Limits = Limits { items: 1 << 20, bytes: 1 << 30 };
   tolltap live -i tap0 -i tap1 --im-server 192.0.2.10 --enabler http://charging.example.net:50051
   tolltap live -i tap0 --format json --quiet >> records.json
 
-It needs the right to capture (CAP_NET_RAW), and stops at SIGINT or SIGTERM: what was captured is delivered first.
+It needs the right to capture (CAP_NET_RAW; for the exact kernel filter CAP_BPF and CAP_PERFMON too), which it gives up once
+the ports are open, and stops at SIGINT or SIGTERM: what was captured is delivered first.
 
 Exit status: 0 stopped when told to and every record acknowledged, 1 something failed, 2 wrong usage.")]
 pub struct LiveArgs {
@@ -68,6 +70,10 @@ pub struct LiveArgs {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::options::duration)]
     stop_within: Duration,
 
+    /// Leave files and system calls unlimited; capabilities are given up all the same
+    #[arg(long)]
+    no_sandbox: bool,
+
     #[command(flatten)]
     charging: ChargingArgs,
 
@@ -90,6 +96,8 @@ enum KernelFilter {
 enum LiveCommandError {
     #[error(transparent)]
     Live(#[from] LiveError),
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
     #[error(transparent)]
     Watch(#[from] WatchError),
     #[error(transparent)]
@@ -121,13 +129,15 @@ pub fn run(args: &LiveArgs) -> Ending {
 fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     let ring = Ring { bytes: args.ring << 20, ..Ring::default() };
     let (mut capture, attached) = LiveCapture::open(&args.interfaces, ring, filter(args, ring))?;
+    // Threads have the privileges of the one that started them: from here on there may be others, and not before.
+    let kept = privilege::give_up((!args.no_sandbox).then(|| files(args)).as_ref())?;
     let patience = Patience { meanwhile: None, at_the_end: Some(args.stop_within) };
     let delivery = Delivery::start(&args.ch1, patience, OUTBOX)?;
     let printer = Printer::start(args.format).map_err(LiveCommandError::Output)?;
     stop_at_signals(capture.wake()).map_err(LiveCommandError::Signals)?;
     if !args.quiet {
         for (interface, attached) in args.interfaces.iter().zip(&attached) {
-            eprintln!("watching {interface}; ring {} MiB; kernel filter {attached}", args.ring);
+            eprintln!("watching {interface}; ring {} MiB; kernel filter {attached}; {kept}", args.ring);
         }
     }
 
@@ -177,6 +187,13 @@ fn filter(args: &LiveArgs, ring: Ring) -> Option<Filter> {
         KernelFilter::Classic => Some(Filter::classic(options)),
         KernelFilter::None => None,
     }
+}
+
+/// What is read and written once the ports are open.
+fn files(args: &LiveArgs) -> Files {
+    let mut files = Files::of_ports(&args.interfaces);
+    args.ch1.reach(&mut files);
+    files
 }
 
 /// Tells the capture to stop at SIGINT or SIGTERM.

@@ -2,6 +2,7 @@
 //!
 //! They need root, `ip` and `tc`, and for some of them Kamailio, SIPp, tcpdump and tcpreplay (`tools/setup test` installs
 //! those). A test that cannot run says why.
+#![cfg(feature = "cli")]
 
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
@@ -13,6 +14,7 @@ mod lab;
 mod lossy;
 mod network;
 mod ports;
+mod privileges;
 mod probe;
 mod reconciliation;
 mod wire;

@@ -7,14 +7,14 @@ use crate::network::Network;
 use crate::probe::Probe;
 
 /// A host with a port that is watched, and one from which frames are sent to it.
-fn bench() -> Option<Network> {
+pub(crate) fn bench() -> Option<Network> {
     let network = Network::of(&["probe", "trunk"], &["tcpreplay"])?;
     network.join(("trunk", "out0", ""), ("probe", "tap0", ""));
     Some(network)
 }
 
 /// Sends the frames of a capture of this repository.
-fn send(network: &Network, capture: &str) {
+pub(crate) fn send(network: &Network, capture: &str) {
     send_to(network, "out0", capture);
 }
 

@@ -38,12 +38,28 @@ impl Probe {
     }
 
     pub(crate) fn start(network: &Network, host: &str, arguments: &str) -> Self {
-        let mut command = network.command(host, env!("CARGO_BIN_EXE_tolltap"));
+        Self::spawn(network.command(host, env!("CARGO_BIN_EXE_tolltap")), arguments)
+    }
+
+    /// Starts a copy of it by a command that becomes it: as another user, or with another environment.
+    pub(crate) fn as_somebody(network: &Network, host: &str, by: &str, program: &str, arguments: &str) -> Self {
+        let mut words = by.split(' ');
+        let mut command = network.command(host, words.next().unwrap_or_default());
+        command.args(words).arg(program);
+        Self::spawn(command, arguments)
+    }
+
+    fn spawn(mut command: Command, arguments: &str) -> Self {
         command.args(["live", "--format", "json"]).args(arguments.split(' '));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let records = lines(child.stdout.take().unwrap());
         let lines = lines(child.stderr.take().unwrap());
         Self { child, records, lines }
+    }
+
+    /// Its number; `ip netns exec` and others become the program.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// The next line of standard error.
