@@ -19,7 +19,7 @@ use crate::charging::Options;
 use crate::outbox::Limits;
 use crate::pipeline::{self, Core, WatchError};
 use crate::privilege::{self, Files, PrivilegeError};
-use crate::telemetry::Summary;
+use crate::telemetry::{Summary, Supervisor};
 
 /// Reports that may wait for an Enabler that does not answer, in memory.
 const OUTBOX: Limits = Limits { items: 1 << 20, bytes: 1 << 30 };
@@ -98,6 +98,8 @@ enum LiveCommandError {
     Live(#[from] LiveError),
     #[error(transparent)]
     Privilege(#[from] PrivilegeError),
+    #[error("NOTIFY_SOCKET: cannot speak to the service manager: {0}")]
+    Supervisor(io::Error),
     #[error(transparent)]
     Watch(#[from] WatchError),
     #[error(transparent)]
@@ -129,6 +131,7 @@ pub fn run(args: &LiveArgs) -> Ending {
 fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     let ring = Ring { bytes: args.ring << 20, ..Ring::default() };
     let (mut capture, attached) = LiveCapture::open(&args.interfaces, ring, filter(args, ring))?;
+    let mut supervisor = Supervisor::of_environment().map_err(LiveCommandError::Supervisor)?;
     // Threads have the privileges of the one that started them: from here on there may be others, and not before.
     let kept = privilege::give_up((!args.no_sandbox).then(|| files(args)).as_ref())?;
     let patience = Patience { meanwhile: None, at_the_end: Some(args.stop_within) };
@@ -140,10 +143,13 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
             eprintln!("watching {interface}; ring {} MiB; kernel filter {attached}; {kept}", args.ring);
         }
     }
+    supervisor.ready();
 
     let mut core = Core::new(charging, args.workers.into());
-    let mut desk = LiveDesk::new(&delivery.outbox, printer, !args.quiet && io::stderr().is_terminal());
+    let alive = supervisor.try_clone().map_err(LiveCommandError::Supervisor)?;
+    let mut desk = LiveDesk::new(&delivery.outbox, printer, alive, !args.quiet && io::stderr().is_terminal());
     let watched = pipeline::watch(&mut capture, &mut core, &mut desk);
+    supervisor.stopping();
     let (gaps, printer) = desk.finish();
     let delivered = delivery.finish();
     let unprinted = printer.finish();

@@ -9,7 +9,7 @@ use crate::charging::PackedRecord;
 use crate::outbox::{Gap, GapCause, Outbox, Refused, Report};
 use crate::pipeline::{Receiver, Standing};
 use crate::probe::{Loss, Note};
-use crate::telemetry::{Status, log};
+use crate::telemetry::{Status, Supervisor, log};
 use crate::time::Timestamp;
 
 /// Takes records from the core while it watches: each goes to the outbox, and is printed.
@@ -21,6 +21,7 @@ pub(super) struct LiveDesk<'a> {
     /// Room to write a record in, used again and again.
     room: Vec<u8>,
     status: Option<Status>,
+    supervisor: Supervisor,
     /// What was lost here and is not told yet.
     untold: Option<Gap>,
     /// Records that were lost between the core and here, as told so far.
@@ -30,9 +31,19 @@ pub(super) struct LiveDesk<'a> {
 }
 
 impl<'a> LiveDesk<'a> {
-    pub(super) fn new(outbox: &'a Outbox, printer: Printer, status: bool) -> Self {
+    pub(super) fn new(outbox: &'a Outbox, printer: Printer, supervisor: Supervisor, status: bool) -> Self {
         let status = status.then(Status::new);
-        Self { outbox, printer, room: Vec::new(), status, untold: None, lost_before: 0, records: 0, gaps: 0 }
+        Self {
+            outbox,
+            printer,
+            room: Vec::new(),
+            status,
+            supervisor,
+            untold: None,
+            lost_before: 0,
+            records: 0,
+            gaps: 0,
+        }
     }
 
     /// Gives how many gap notices left, and the printer.
@@ -116,6 +127,7 @@ impl Receiver for LiveDesk<'_> {
             self.lost_before = standing.records_lost;
         }
         let _ = self.tell_loss();
+        self.supervisor.alive(&standing, self.records);
         if let Some(status) = &mut self.status {
             status.show(&standing, self.records);
         }

@@ -17,4 +17,5 @@ mod ports;
 mod privileges;
 mod probe;
 mod reconciliation;
+mod supervisor;
 mod wire;
