@@ -1,6 +1,6 @@
 # tolltap. Every target does its own set-up, and says what it installs.
 
-.PHONY: help demo test bench bench-live lint setcap ci clean
+.PHONY: help demo test bench bench-live lint deb setcap ci clean
 
 help:
 	@echo 'make demo        build, replay the captures in pcaps/, and show the records'
@@ -8,6 +8,7 @@ help:
 	@echo 'make lint        formatting, clippy, dependencies, the contract'
 	@echo 'make bench       speed, memory and instruction counts; results go to benches/results/'
 	@echo 'make bench-live  the same of tap ports, in network namespaces; as root'
+	@echo 'make deb         a Debian package, in target/deb'
 	@echo 'make setcap      let whoever may run target/release/tolltap watch tap ports'
 	@echo 'make ci          what the continuous integration runs'
 	@echo 'make clean       remove what was built'
@@ -32,6 +33,10 @@ bench:
 bench-live:
 	@tools/setup test
 	@benches/run live
+
+deb:
+	@tools/setup deb
+	@tools/deb
 
 setcap:
 	@tools/setup setcap
