@@ -149,7 +149,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     let alive = supervisor.try_clone().map_err(LiveCommandError::Supervisor)?;
     let mut desk = LiveDesk::new(&delivery.outbox, printer, alive, !args.quiet && io::stderr().is_terminal());
     let watched = pipeline::watch(&mut capture, &mut core, &mut desk);
-    supervisor.stopping();
+    supervisor.stopping(args.stop_within);
     let (gaps, printer) = desk.finish();
     let delivered = delivery.finish();
     let unprinted = printer.finish();

@@ -3,6 +3,7 @@
 //! One datagram for each state, to the socket that NOTIFY_SOCKET names. The small crates for it wait where the socket is full,
 //! which it is when the manager hangs; a probe that hangs with it would lose records. Here such a datagram is lost.
 
+use core::time::Duration;
 use std::env;
 use std::ffi::OsStr;
 use std::io;
@@ -11,6 +12,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use crate::pipeline::Standing;
+
+/// What an end takes beside delivering: printing, and the store of an Enabler in this process.
+const LAST_STEPS: Duration = Duration::from_secs(10);
 
 /// The service manager of this process; there may be none, and then nothing is told.
 #[derive(Debug, Default)]
@@ -66,9 +70,13 @@ impl Supervisor {
         }
     }
 
-    /// What was captured is delivered, and then it ends.
-    pub fn stopping(&mut self) {
-        self.tell("STOPPING=1\nSTATUS=delivering what is left");
+    /// What was captured is delivered, which takes so long at most, and then it ends. Nobody reads any more, so the watchdog
+    /// would wait in vain; and the manager's own patience with a stop may be shorter than the operator's.
+    pub fn stopping(&mut self, within: Duration) {
+        let patience = (within + LAST_STEPS).as_micros();
+        self.tell(&format!(
+            "STOPPING=1\nEXTEND_TIMEOUT_USEC={patience}\nWATCHDOG_USEC={patience}\nSTATUS=delivering what is left"
+        ));
     }
 
     fn tell(&mut self, state: &str) {
@@ -106,6 +114,12 @@ mod tests {
         assert_eq!(told(&manager), "READY=1");
         supervisor.alive(&standing(), 7);
         assert_eq!(told(&manager), "WATCHDOG=1\nSTATUS=3 dialogs open, 7 records, 0 frames lost");
+        supervisor.stopping(Duration::from_secs(60));
+        let stopping = told(&manager);
+        // The watchdog too: nothing is heard while an Enabler is waited for.
+        for line in ["STOPPING=1", "EXTEND_TIMEOUT_USEC=70000000", "WATCHDOG_USEC=70000000"] {
+            assert!(stopping.lines().any(|told| told == line), "{line} is not in {stopping}");
+        }
     }
 
     #[test]
