@@ -41,7 +41,7 @@ deb:
 setcap:
 	@tools/setup setcap
 	cargo build --release --locked
-	sudo setcap cap_net_raw,cap_bpf,cap_perfmon+ep target/release/tolltap
+	$(shell [ "$$(id -u)" = 0 ] || echo sudo) setcap cap_net_raw,cap_bpf,cap_perfmon+ep target/release/tolltap
 
 ci:
 	.ci/run

@@ -9,7 +9,7 @@
 //!   call first goes on with the older one, and a gap in this list costs a feature and not the process, which would be every
 //!   open session.
 //!
-//! The answers are for good: a filter cannot be taken off, and `prctl` and `seccomp` are on no list.
+//! The answers are for good: the kernel takes no filter off.
 
 use std::collections::BTreeMap;
 use std::env;

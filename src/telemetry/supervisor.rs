@@ -66,7 +66,7 @@ impl Supervisor {
         if self.socket.is_some() {
             let lost: u64 = standing.ports.iter().map(|(_, port)| port.dropped + port.dropped_by_interface).sum();
             let dialogs = standing.dialogs;
-            self.tell(&format!("WATCHDOG=1\nSTATUS={dialogs} dialogs open, {records} records, {lost} frames lost"));
+            self.tell(&format!("WATCHDOG=1\nSTATUS={dialogs} dialogs, {records} records, {lost} frames lost"));
         }
     }
 
@@ -113,7 +113,7 @@ mod tests {
         supervisor.ready();
         assert_eq!(told(&manager), "READY=1");
         supervisor.alive(&standing(), 7);
-        assert_eq!(told(&manager), "WATCHDOG=1\nSTATUS=3 dialogs open, 7 records, 0 frames lost");
+        assert_eq!(told(&manager), "WATCHDOG=1\nSTATUS=3 dialogs, 7 records, 0 frames lost");
         supervisor.stopping(Duration::from_secs(60));
         let stopping = told(&manager);
         // The watchdog too: nothing is heard while an Enabler is waited for.
