@@ -5,6 +5,7 @@
 //! acknowledged each one. ARCHITECTURE.md is the map.
 
 pub mod charging;
+pub mod doctor;
 pub mod packet;
 pub mod private;
 pub mod probe;

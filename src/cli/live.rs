@@ -203,7 +203,7 @@ fn files(args: &LiveArgs) -> Files {
 }
 
 /// Tells the capture to stop at SIGINT or SIGTERM.
-fn stop_at_signals(wake: Wake) -> io::Result<()> {
+pub(super) fn stop_at_signals(wake: Wake) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut interrupted, mut terminated) = {
         // Signals are taken from here on, not from when the thread gets to run.

@@ -2,6 +2,7 @@
 
 mod ch1;
 mod desk;
+pub mod doctor;
 pub mod enabler;
 pub mod filter;
 pub mod format;
@@ -42,6 +43,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     #[cfg(feature = "live")]
     Live(live::LiveArgs),
+    Doctor(doctor::DoctorArgs),
     Enabler(enabler::EnablerArgs),
     Records(records::RecordsArgs),
     Filter(filter::FilterArgs),
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(args, io::stdout().lock()),
         #[cfg(feature = "live")]
         Command::Live(args) => live::run(args),
+        Command::Doctor(args) => doctor::run(args, io::stdout().lock()),
         Command::Enabler(args) => said(enabler::run(args)),
         Command::Records(args) => said(records::run(args, io::stdout().lock())),
         Command::Filter(args) => filter::run(args, io::stdout().lock()),
