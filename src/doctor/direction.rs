@@ -56,7 +56,10 @@ impl Pairs {
         let of_sip = share(transactions.one_way, judged);
         let of_tcp = if tcp.one_way < FEW { 0.0 } else { share(tcp.one_way, tcp.one_way + tcp.two_way) };
         // Too short for a judgement by requests and answers, and still plain.
-        let plainly = judged == 0 && pairs > 0 && one_way_pairs == pairs && messages >= FEW_MESSAGES;
+        let plainly = judged + transactions.silent_peers == 0
+            && pairs > 0
+            && one_way_pairs == pairs
+            && messages >= FEW_MESSAGES;
         let worst = if plainly { 1.0 } else { of_sip.max(of_tcp) };
         let what = match worst {
             _ if plainly => format!("all {} go one way: nothing was seen of the answers", counted(messages, "SIP message")),

@@ -132,7 +132,7 @@ impl Doubles {
                     percent(same),
                     span(self.same.median())
                 ),
-                "none: copies are one record; but they take up to half of what the mirror's port and this host can carry",
+                "no harm: copies are one record; but they take up to half of what the mirror's port and this host can carry",
                 "mirror each port in one session only: not a port in both directions together with the port at its other end, nor a port and its VLAN",
                 &[
                     ("share", Figure::Share(same)),
@@ -161,7 +161,7 @@ impl Doubles {
                     count(copies.frames),
                     span(copies.median())
                 ),
-                "none: however often a message is seen, it is one record",
+                "no harm: however often a message is seen, it is one record",
                 "nothing needs to be done; mirroring one of the two places alone would halve the load",
                 &[
                     ("share", Figure::Share(part)),

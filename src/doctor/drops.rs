@@ -41,7 +41,7 @@ pub(super) fn conclude(sources: &[Source], frames: u64, in_files: u64, findings:
                 percent(part),
                 count(by_ring)
             ),
-            "none: the kernel's filter spares tolltap live these frames, and this examination looks at all of them",
+            "no harm: the kernel's filter spares tolltap live these frames, and this examination looks at all of them",
             "a larger --ring; or look at the port at a quieter hour",
             &[("share", Figure::Share(part)), ("frames", Figure::Count(by_ring))],
         );

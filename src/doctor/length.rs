@@ -44,7 +44,7 @@ impl Length {
                 count(LONG.into()),
                 count(self.longest.into())
             ),
-            "none: they are read as one; checksums, which such frames often lack, are not looked at",
+            "no harm: they are read as one; checksums, which such frames often lack, are not looked at",
             "nothing needs to be done; ethtool -K IFACE gro off lro off shows frames as they were on the wire",
             &[("share", Figure::Share(part)), ("longest", Figure::Count(self.longest.into()))],
         );

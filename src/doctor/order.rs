@@ -99,7 +99,7 @@ impl Order {
             self.beyond -= u64::from(AGREE);
             self.back -= u64::from(AGREE);
             *source = Source { highest: time, behind: 0, ahead: 0 };
-        } else {
+        } else if back <= JUMP {
             self.furthest = self.furthest.max(back);
         }
     }
@@ -136,7 +136,7 @@ impl Order {
             if is_beyond {
                 "what is later than the window gives a first record that a revision corrects"
             } else {
-                "none: that is within the window"
+                "no harm: that is within the window"
             },
             if is_beyond {
                 "watch with --reorder above the largest figure; have one device stamp both directions"

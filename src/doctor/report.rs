@@ -148,7 +148,7 @@ impl fmt::Display for Page<'_> {
                 Severity::Note => "note",
             };
             let Finding { name, what, charging, advice, .. } = finding;
-            self.line(f, label, &format!("{name}: {what}. Records: {charging}. To do: {advice}."))?;
+            self.line(f, label, &format!("{name}: {what}. Charging: {charging}. To do: {advice}."))?;
         }
         if !report.fine.is_empty() {
             self.line(f, "fine", &format!("{}.", report.fine.join("; ")))?;

@@ -17,8 +17,8 @@ use crate::packet::Transport;
 const ROOM: usize = 16_384;
 /// Packets in a row by which a stream is believed to be one: any bytes may look like RTP.
 const PROBATION: u32 = 8;
-/// RFC 3550 appendix A.1: a jump of more is another source under the same number.
-const DROPOUT: u16 = 3_000;
+/// A jump of more, which is two seconds of voice, is a sender that paused or began anew.
+const DROPOUT: u16 = 100;
 /// How far back a packet may come and not be one again.
 const WINDOW: u16 = 64;
 /// Voice is good up to about one packet in a hundred; half of that is no reason to suspect the mirror.

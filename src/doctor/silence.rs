@@ -52,7 +52,7 @@ impl Silence {
         }
         self.silent_ports(sources, findings);
         let group = share(self.group, frames);
-        if group >= NO_MIRROR {
+        if sip == 0 && group >= NO_MIRROR {
             return findings.found(
                 ("no_mirror", Severity::NotFit, group),
                 format!("{} of the frames are broadcast or multicast: this is an ordinary port, not a mirror", percent(group)),
@@ -79,12 +79,14 @@ impl Silence {
             );
         }
         let (invites, byes) = (counts.sip.invites, counts.sip.byes);
-        if sip < LITTLE_SIP || invites + byes == 0 {
-            let none = if invites + byes == 0 { ", and no session began or ended" } else { "" };
+        let idle = invites + byes + counts.session.confirmed == 0;
+        if sip < LITTLE_SIP || idle {
+            let only = if sip < LITTLE_SIP { "only " } else { "" };
+            let none = if idle { ", and no session began or ended" } else { "" };
             return findings.found(
                 ("little_sip", Severity::Note, share(LITTLE_SIP.saturating_sub(sip), LITTLE_SIP)),
-                format!("only {}{none}", counted(sip, "SIP message")),
-                "none; what is said here of SIP rests on few messages",
+                format!("{only}{}{none}", counted(sip, "SIP message")),
+                "no harm; what is said here of SIP rests on few messages",
                 "watch for longer, at an hour with sessions: --for 10m",
                 &[("messages", Figure::Count(sip)), ("invites", Figure::Count(invites)), ("byes", Figure::Count(byes))],
             );

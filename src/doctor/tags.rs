@@ -94,7 +94,7 @@ impl Tags {
         }
         match (self.tagged, self.untagged) {
             (0, 0) => {}
-            (0, _) => findings.fine("no VLAN tag was seen, as where the mirrored port is in one VLAN; whether tags were taken off cannot be told"),
+            (0, _) => findings.fine("no VLAN tags (whether any were taken off cannot be told)"),
             (tagged, untagged) => {
                 findings.fine(format!("VLAN tags are there, on {} of the packets", percent(share(tagged, tagged + untagged))));
             }

@@ -46,6 +46,8 @@ struct Hole {
 #[derive(Debug, Default)]
 struct Way {
     segments: u32,
+    /// Of an established connection: a host that is dead gets nothing but SYN.
+    established: u32,
     /// Behind the highest byte seen or acknowledged.
     high: Option<u32>,
     acked: Option<u32>,
@@ -145,7 +147,7 @@ fn fold(figures: &mut TcpFigures, conversation: Conversation, now: Timestamp, wa
     figures.interleaved += u64::from(one.changes.max(other.changes) >= INTERLEAVED);
     match (one.segments, other.segments) {
         (0, seen) | (seen, 0) => {
-            if seen >= ONE_WAY {
+            if seen > 0 && one.established.max(other.established) >= ONE_WAY {
                 figures.one_way += 1;
                 figures.sip_one_way |= conversation.is_sip;
                 figures.one_way_bytes += one.unheard_bytes + other.unheard_bytes;
@@ -157,11 +159,18 @@ fn fold(figures: &mut TcpFigures, conversation: Conversation, now: Timestamp, wa
 
 impl Way {
     fn forget(&mut self) {
-        *self = Self { segments: self.segments, changes: self.changes, unheard_bytes: self.unheard_bytes, ..Self::default() };
+        *self = Self {
+            segments: self.segments,
+            established: self.established,
+            changes: self.changes,
+            unheard_bytes: self.unheard_bytes,
+            ..Self::default()
+        };
     }
 
     fn segment(&mut self, now: Timestamp, tcp: &TcpSegment<'_>, reorder: Duration, figures: &mut TcpFigures) {
         self.segments = self.segments.saturating_add(1);
+        self.established += u32::from(tcp.ack && !tcp.syn && !tcp.rst);
         let length = tcp.wire_len.max(tcp.payload.len() as u32) + u32::from(tcp.syn) + u32::from(tcp.fin);
         let (from, to) = (tcp.sequence, tcp.sequence.wrapping_add(length));
         if tcp.syn {
@@ -169,6 +178,8 @@ impl Way {
         }
         let Some(high) = self.high else {
             self.high = Some(to);
+            // What is acknowledged from here on was seen here, or lost.
+            self.acked.get_or_insert(from.wrapping_add(tcp.syn.into()));
             return;
         };
         if tcp.rst {

@@ -34,11 +34,13 @@ pub(super) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", count(number))
 }
 
-/// `12 µs`, `3.1 ms`, `2.0 s`, `5 min`
+/// `12 µs`, `3.1 ms`, `2.0 s`, `15 min`, `4 hours`, `3 days`
 pub(super) fn span(span: Duration) -> String {
     let seconds = span.as_secs_f64();
     match seconds {
         0.0 => "0 s".into(),
+        172_800.0.. => format!("{:.0} days", seconds / 86_400.0),
+        7_200.0.. => format!("{:.0} hours", seconds / 3_600.0),
         600.0.. => format!("{:.0} min", seconds / 60.0),
         1.0.. => format!("{seconds:.1} s"),
         0.01.. => format!("{:.0} ms", seconds * 1e3),

@@ -20,8 +20,8 @@ use crate::time::Timestamp;
 
 /// Transactions followed; at the bound the oldest is judged as it stands.
 const ROOM: usize = 65_536;
-/// Timer F: by then each transaction but that of an INVITE is over.
-const OVER: Duration = Duration::from_secs(32);
+/// Timer F is 32 s: by then each transaction but that of an INVITE is over, and its last answer on its way.
+const OVER: Duration = Duration::from_secs(40);
 /// The longest T1 in use, and some time on the way.
 const SENT_AGAIN: Duration = Duration::from_millis(2_500);
 /// A copy of the mirror's comes within this; a request that is sent again, after T1.

@@ -72,7 +72,7 @@ impl Truncation {
             match severity {
                 Severity::NotFit => "messages without their headers are not read: sessions without start, end, or record",
                 Severity::Reservation => "records lack what stands in bodies: service and media; --only im cannot tell",
-                Severity::Note => "none: no SIP message is among them",
+                Severity::Note => "no harm: no SIP message is among them",
             },
             if self.cut >= sliced {
                 "capture with the full length: tcpdump -s 0; tolltap live does"

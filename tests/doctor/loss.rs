@@ -1,0 +1,138 @@
+//! What was lost, and by whom.
+
+use std::time::Duration;
+
+use tolltap::doctor::{Severity, Source, Verdict};
+use tolltap::packet::InterfaceId;
+use tolltap::probe::Loss;
+
+use crate::common::frames;
+use crate::tap::{Captured, Tap, at, captured, examine, examine_port, figure, finding, healthy, names, port, without_one_in};
+
+/// Whether a frame was captured in that span.
+fn within(captured: &Captured, from: u64, to: u64) -> bool {
+    (at(from)..at(to)).contains(&captured.time)
+}
+
+#[test]
+fn a_mirror_that_loses_one_frame_in_thirty_is_not_fit() {
+    let report = examine(without_one_in(healthy(), 30));
+    assert_eq!(report.verdict, Verdict::NotFit, "{}", report.page(None));
+    let tcp = finding(&report, "tcp_lost");
+    assert_eq!(tcp.severity, Severity::NotFit);
+    assert!((0.02..0.05).contains(&figure(tcp, "share")), "{tcp:?}");
+    assert!((0.01..0.06).contains(&figure(finding(&report, "rtp_lost"), "share")), "{}", report.page(None));
+    assert!(figure(finding(&report, "sip_lost"), "share") > 0.0, "{}", report.page(None));
+}
+
+#[test]
+fn a_byte_that_was_never_acknowledged_was_not_lost_by_the_mirror() {
+    // The network lost a segment and what acknowledges it: the connection stalls, and nobody knows of the bytes.
+    let tap: Tap = healthy().into_iter().filter(|captured| captured.packet[9] != 6 || !within(captured, 4_000, 60_000)).collect();
+    assert_eq!(names(&examine(tap)), [""; 0]);
+}
+
+#[test]
+fn a_segment_that_is_sent_again_fills_its_hole() {
+    let mut tap = healthy();
+    let lost = tap.iter().position(|captured| captured.packet.len() == 1_040 && within(captured, 3_000, 4_000)).unwrap();
+    let again = Captured { time: tap[lost].time.plus(Duration::from_millis(300)), ..tap.remove(lost) };
+    // Until then its bytes, and those behind them, are not acknowledged.
+    tap.retain(|captured| !(captured.from_server && captured.packet[9] == 6 && captured.time > again.time.minus(Duration::from_millis(300)) && captured.time < again.time));
+    tap.push(again);
+    tap.sort_by_key(|captured| captured.time);
+    let report = examine(tap);
+    assert_eq!(names(&report), [""; 0], "{}", report.page(None));
+}
+
+#[test]
+fn answers_that_must_have_been_there_are_counted() {
+    // One 200 OK of a BYE in ten.
+    let mut answers = 0;
+    let tap: Tap = healthy()
+        .into_iter()
+        .filter(|captured| {
+            let is_answer = captured.packet.windows(11).any(|part| part == b"CSeq: 2 BYE") && captured.from_server;
+            answers += u32::from(is_answer);
+            !(is_answer && answers.is_multiple_of(5) && answers <= 20)
+        })
+        .collect();
+    let report = examine(tap);
+    let found = finding(&report, "sip_lost");
+    assert_eq!((figure(found, "answersUnseen"), figure(found, "requestsUnseen")), (4.0, 0.0));
+    assert_eq!(found.severity, Severity::Reservation, "four may be chance");
+}
+
+#[test]
+fn requests_that_must_have_been_there_are_counted() {
+    let is_bye = |captured: &Captured| captured.packet.windows(4).any(|part| part == b"BYE ") && !captured.from_server;
+    let mut byes = 0;
+    let tap: Tap = healthy()
+        .into_iter()
+        .filter(|captured| {
+            byes += u32::from(is_bye(captured));
+            !(is_bye(captured) && byes.is_multiple_of(4))
+        })
+        .collect();
+    let found = examine(tap);
+    let found = finding(&found, "sip_lost");
+    assert_eq!((figure(found, "requestsUnseen"), found.severity), (10.0, Severity::NotFit));
+}
+
+#[test]
+fn what_the_doctor_itself_could_not_read_is_not_the_taps_loss() {
+    let tap: Tap = healthy().into_iter().filter(|captured| !within(captured, 3_000, 5_000)).collect();
+    let lost = Loss { interface: InterfaceId(0), from: at(2_999), to: at(5_000), count: 900 };
+    let overrun = Source { dropped_by_ring: 900, ..port("tap0") };
+    let report = examine_port(tap.clone(), &[lost], overrun);
+    assert_eq!(names(&report), ["doctor_overrun"], "{}", report.page(None));
+    assert_eq!(report.verdict, Verdict::Fit);
+    // The same hole, with nobody to own up to it.
+    assert!(names(&examine(tap)).contains(&"tcp_lost"));
+}
+
+#[test]
+fn a_loss_that_is_told_before_the_ring_is_read_covers_what_comes_behind() {
+    let tap: Tap = healthy().into_iter().filter(|captured| !within(captured, 4_000, 5_000)).collect();
+    // It is told when the ring still holds a second of frames.
+    let lost = Loss { interface: InterfaceId(0), from: at(3_000), to: at(5_000), count: 450 };
+    let report = examine_port(tap, &[lost], Source { dropped_by_ring: 450, ..port("tap0") });
+    assert_eq!(names(&report), ["doctor_overrun"], "{}", report.page(None));
+}
+
+#[test]
+fn drops_of_the_network_card_are_told_with_their_share() {
+    let report = examine_port(healthy(), &[], Source { dropped_by_interface: 40, ..port("tap0") });
+    let found = finding(&report, "interface_drops");
+    assert_eq!(found.severity, Severity::NotFit, "{}", report.page(None));
+    let report = examine_port(healthy(), &[], Source { dropped_by_interface: 3, ..port("tap0") });
+    assert_eq!(finding(&report, "interface_drops").severity, Severity::Reservation);
+}
+
+#[test]
+fn drops_that_a_file_tells_of_are_the_first_thing_to_mend() {
+    let lost = Loss { interface: InterfaceId(0), from: at(0), to: at(8_000), count: 100 };
+    let report = examine_port(without_one_in(healthy(), 30), &[lost], port("trunk.pcapng"));
+    assert!(finding(&report, "file_drops").what.contains("as the file says"));
+    assert!(names(&report).contains(&"file_drops"), "{}", report.page(None));
+}
+
+#[test]
+fn fragments_without_their_later_ones_point_at_a_filter_by_port() {
+    let long = |tap: Tap, keep_later: bool| -> Tap {
+        tap.into_iter()
+            .flat_map(|one| {
+                let fragments = frames::fragment(&one.packet, 300, one.time.nanos() as u32 >> 7);
+                let kept = if keep_later { fragments.len() } else { 1 };
+                fragments.into_iter().take(kept).map(move |packet| captured(one.time, packet)).collect::<Tap>()
+            })
+            .collect()
+    };
+    let sip = || healthy().into_iter().filter(|captured| captured.packet[9] == 17 && captured.packet.len() > 250).collect();
+    let report = examine(long(sip(), false));
+    let found = finding(&report, "fragments_incomplete");
+    assert_eq!((found.severity, figure(found, "share")), (Severity::Reservation, 1.0));
+    assert!(found.advice.contains("filter by port"), "{}", found.advice);
+    let whole = examine(long(sip(), true));
+    assert!(!names(&whole).contains(&"fragments_incomplete"), "{}", whole.page(None));
+}
