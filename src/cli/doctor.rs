@@ -72,7 +72,7 @@ enum ReportFormat {
 enum DoctorError {
     #[error(transparent)]
     Capture(#[from] CaptureError),
-        #[error(transparent)]
+    #[error(transparent)]
     Live(#[from] LiveError),
     #[error("signals: {0}")]
     Signals(io::Error),
@@ -137,7 +137,11 @@ fn watch(args: &DoctorArgs, options: Options) -> Result<(Report, Ending), Doctor
     let (mut capture, _) = LiveCapture::open(&args.interfaces, ring, None)?;
     let wake = capture.wake();
     super::live::stop_at_signals(wake.clone()).map_err(DoctorError::Signals)?;
-    eprintln!("watching {} for {}; ^C ends it early", args.interfaces.join(", "), humantime::format_duration(args.watch));
+    eprintln!(
+        "watching {} for {}; ^C ends it early",
+        args.interfaces.join(", "),
+        humantime::format_duration(args.watch)
+    );
     let no_link: Vec<bool> = args.interfaces.iter().map(|name| has_link(name) == Some(false)).collect();
     let mut doctor = Doctor::new(options);
     let begun = Instant::now();

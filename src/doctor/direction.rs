@@ -56,13 +56,13 @@ impl Pairs {
         let of_sip = share(transactions.one_way, judged);
         let of_tcp = if tcp.one_way < FEW { 0.0 } else { share(tcp.one_way, tcp.one_way + tcp.two_way) };
         // Too short for a judgement by requests and answers, and still plain.
-        let plainly = judged + transactions.silent_peers == 0
-            && pairs > 0
-            && one_way_pairs == pairs
-            && messages >= FEW_MESSAGES;
+        let plainly =
+            judged + transactions.silent_peers == 0 && pairs > 0 && one_way_pairs == pairs && messages >= FEW_MESSAGES;
         let worst = if plainly { 1.0 } else { of_sip.max(of_tcp) };
         let what = match worst {
-            _ if plainly => format!("all {} go one way: nothing was seen of the answers", counted(messages, "SIP message")),
+            _ if plainly => {
+                format!("all {} go one way: nothing was seen of the answers", counted(messages, "SIP message"))
+            }
             worst if worst > of_tcp => format!(
                 "of {} of the SIP transactions only one side was seen ({} of {}), between hosts of which the other was never heard",
                 percent(of_sip),

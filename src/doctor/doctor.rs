@@ -215,8 +215,7 @@ impl Doctor {
         self.poll();
         self.peeler.expire(Timestamp::MAX);
         let counts = self.probe.counts();
-        let dropped_here: u64 =
-            sources.iter().map(|source| source.dropped_by_ring + source.dropped_by_interface).sum();
+        let dropped_here: u64 = sources.iter().map(|source| source.dropped_by_ring + source.dropped_by_interface).sum();
         let in_files = self.lost.saturating_sub(dropped_here);
         let Signalling { pairs, transactions, secrecy, servers, truncation } = &mut self.signalling;
 
@@ -245,11 +244,19 @@ impl Doctor {
         let Findings { mut found, fine } = findings;
         if in_files > 0 {
             // A file tells of its drops at its end, too late to leave these moments out.
-            for finding in found.iter_mut().filter(|finding| matches!(finding.name, "tcp_lost" | "sip_lost" | "rtp_lost")) {
-                finding.advice = "the program that captured dropped frames itself (file_drops): mend that first, and look again".into();
+            for finding in
+                found.iter_mut().filter(|finding| matches!(finding.name, "tcp_lost" | "sip_lost" | "rtp_lost"))
+            {
+                finding.advice =
+                    "the program that captured dropped frames itself (file_drops): mend that first, and look again"
+                        .into();
             }
         }
-        found.sort_by(|one, other| (other.severity, other.weight).partial_cmp(&(one.severity, one.weight)).unwrap_or(core::cmp::Ordering::Equal));
+        found.sort_by(|one, other| {
+            (other.severity, other.weight)
+                .partial_cmp(&(one.severity, one.weight))
+                .unwrap_or(core::cmp::Ordering::Equal)
+        });
         let verdict = match found.first().map(|worst| worst.severity) {
             Some(Severity::NotFit) => Verdict::NotFit,
             Some(Severity::Reservation) => Verdict::FitWithReservations,

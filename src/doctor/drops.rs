@@ -16,7 +16,11 @@ pub(super) fn conclude(sources: &[Source], frames: u64, in_files: u64, findings:
     if by_interface > 0 {
         findings.found(
             ("interface_drops", grade(part, RESERVATION, NOT_FIT).unwrap_or(Severity::Note), part),
-            format!("{} of the frames ({}) were dropped by this host's network card or its driver", percent(part), count(by_interface)),
+            format!(
+                "{} of the frames ({}) were dropped by this host's network card or its driver",
+                percent(part),
+                count(by_interface)
+            ),
             "records without duration or end, or none; evidence says so of every record of that time",
             "larger receive rings: ethtool -G IFACE rx 4096; see ethtool -S IFACE for the reason",
             &[("share", Figure::Share(part)), ("frames", Figure::Count(by_interface))],

@@ -129,7 +129,12 @@ impl Order {
         if transactions.answers_first > 0 {
             parts.push(format!("{} came before their requests", counted(transactions.answers_first, "SIP answer")));
         }
-        parts.push(format!("by {} at most, {} of the frames by more than {}", span(furthest), percent(beyond), span(self.reorder)));
+        parts.push(format!(
+            "by {} at most, {} of the frames by more than {}",
+            span(furthest),
+            percent(beyond),
+            span(self.reorder)
+        ));
         findings.found(
             ("out_of_order", if is_beyond { Severity::Reservation } else { Severity::Note }, back.max(late).max(first)),
             parts.join("; "),
@@ -160,7 +165,11 @@ impl Order {
         if self.steps_back > 0 {
             findings.found(
                 ("clock_set_back", Severity::Reservation, 1.0),
-                format!("the capture's clock went back {}, by {} at most", times(self.steps_back), span(self.longest_step)),
+                format!(
+                    "the capture's clock went back {}, by {} at most",
+                    times(self.steps_back),
+                    span(self.longest_step)
+                ),
                 "durations of the sessions open at that moment are too short, by up to that much; evidence says so",
                 "let the capturing host's clock be slewed (chrony, ntpd), not set",
                 &[

@@ -38,7 +38,10 @@ impl Path {
         if damaged >= RESERVATION {
             findings.found(
                 ("undecodable", if damaged >= NOT_FIT { Severity::NotFit } else { Severity::Reservation }, damaged),
-                format!("{} of the frames cannot be taken apart: their headers are cut or contradict themselves", percent(damaged)),
+                format!(
+                    "{} of the frames cannot be taken apart: their headers are cut or contradict themselves",
+                    percent(damaged)
+                ),
                 "nothing in them is read: their sessions make no record",
                 "look at one of them with tcpdump -e -X; is there a header of the mirror's own in front?",
                 &[("share", Figure::Share(damaged)), ("frames", Figure::Count(packet.damaged))],
@@ -51,7 +54,8 @@ impl Path {
             .map(|(name, frames)| format!("{name} {}", count(*frames)))
             .collect();
         if !through.is_empty() {
-            let nested = if self.deepest > 1 { format!(", up to {} inside each other", self.deepest) } else { String::new() };
+            let nested =
+                if self.deepest > 1 { format!(", up to {} inside each other", self.deepest) } else { String::new() };
             findings.fine(format!("tunnels are read: {}{nested}", through.join(", ")));
         }
     }

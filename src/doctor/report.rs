@@ -129,7 +129,9 @@ impl fmt::Display for Page<'_> {
         let report = self.report;
         let verdict = match report.verdict {
             Verdict::Fit => "fit for charging".into(),
-            Verdict::FitWithReservations => format!("fit for charging, with {}", counted(report.against() as u64, "reservation")),
+            Verdict::FitWithReservations => {
+                format!("fit for charging, with {}", counted(report.against() as u64, "reservation"))
+            }
             Verdict::NotFit => "not fit for charging".into(),
         };
         let names: Vec<&str> = report.sources.iter().map(|source| source.name.as_str()).collect();
@@ -159,14 +161,24 @@ impl fmt::Display for Page<'_> {
                 0 => String::new(),
                 some => format!(", {} of them without a duration", count(some)),
             };
-            let open = counted(open, "session");
-            self.line(f, "sessions", &format!("{}{without}; {open} still open at the end.", counted(records, "record")))?;
+            let open = match open {
+                0 => String::new(),
+                open => format!("; {} still open at the end", counted(open, "session")),
+            };
+            self.line(f, "sessions", &format!("{}{without}{open}.", counted(records, "record")))?;
         }
         if !report.servers.is_empty() {
             let servers: Vec<_> = report
                 .servers
                 .iter()
-                .map(|server| format!("{} ({}, {})", server.address, counted(server.messages, "message"), counted(server.peers, "peer")))
+                .map(|server| {
+                    format!(
+                        "{} ({}, {})",
+                        server.address,
+                        counted(server.messages, "message"),
+                        counted(server.peers, "peer")
+                    )
+                })
                 .collect();
             self.line(f, "servers", &format!("{}.", servers.join(", ")))?;
         }

@@ -51,13 +51,7 @@ pub(super) struct Rtp {
 
 impl Rtp {
     pub(super) fn new() -> Self {
-        Self {
-            streams: Table::with_room(ROOM),
-            hash: RandomState::default(),
-            believed: 0,
-            expected: 0,
-            received: 0,
-        }
+        Self { streams: Table::with_room(ROOM), hash: RandomState::default(), believed: 0, expected: 0, received: 0 }
     }
 
     pub(super) fn frame(&mut self, seen: &Seen<'_>) {

@@ -41,12 +41,16 @@ impl Secrecy {
 
     pub(super) fn frame(&mut self, seen: &Seen<'_>) {
         let Some(segment) = seen.segment() else { return };
-        let on_sip_port = self.sip_ports.contains(&segment.hop.source.port)
-            || self.sip_ports.contains(&segment.hop.destination.port);
+        let on_sip_port =
+            self.sip_ports.contains(&segment.hop.source.port) || self.sip_ports.contains(&segment.hop.destination.port);
         let table = match segment.transport {
             // Content type, and version 3.0 to 3.4 (RFC 8446 §5.1).
             Transport::Tcp(tcp) if matches!(tcp.payload, [0x14..=0x17, 3, 0..=4, ..]) => {
-                if on_sip_port { &mut self.tls } else { &mut self.other_tls }
+                if on_sip_port {
+                    &mut self.tls
+                } else {
+                    &mut self.other_tls
+                }
             }
             // Versions count down from 254.255 (RFC 9147 §4).
             Transport::Udp([0x14..=0x17, 0xfe, 0xfc..=0xff, ..]) if on_sip_port => &mut self.dtls,

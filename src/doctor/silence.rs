@@ -9,6 +9,8 @@ use crate::probe::Counts;
 /// A port that is no mirror gets what a switch sends to all: ARP, spanning tree, LLDP, multicast. A mirror of anything else
 /// has frames from one host to another; one in a hundred leaves room for a stray flood of an unknown address.
 const NO_MIRROR: f64 = 0.99;
+/// Frames by which that share means something.
+const FEW: u64 = 10;
 /// Fewer SIP messages than about three sessions have: what is said of SIP rests on little.
 const LITTLE_SIP: u64 = 20;
 /// Sources told apart; later ones share the last place.
@@ -52,10 +54,13 @@ impl Silence {
         }
         self.silent_ports(sources, findings);
         let group = share(self.group, frames);
-        if sip == 0 && group >= NO_MIRROR {
+        if sip == 0 && frames >= FEW && group >= NO_MIRROR {
             return findings.found(
                 ("no_mirror", Severity::NotFit, group),
-                format!("{} of the frames are broadcast or multicast: this is an ordinary port, not a mirror", percent(group)),
+                format!(
+                    "{} of the frames are broadcast or multicast: this is an ordinary port, not a mirror",
+                    percent(group)
+                ),
                 "there will be no records",
                 "configure the port as the destination of a mirror session; check that the session is enabled",
                 &[("frames", Figure::Count(frames)), ("groupShare", Figure::Share(group))],

@@ -62,9 +62,19 @@ impl Tags {
         let part = share(one_tagged + differ, both);
         if part >= RESERVATION && one_tagged + differ >= FEW {
             let what = if one_tagged >= differ {
-                format!("{} of the conversations have a VLAN tag in one direction only ({} of {})", percent(part), count(one_tagged), count(both))
+                format!(
+                    "{} of the conversations have a VLAN tag in one direction only ({} of {})",
+                    percent(part),
+                    count(one_tagged),
+                    count(both)
+                )
             } else {
-                format!("{} of the conversations are in another VLAN in each direction ({} of {})", percent(part), count(differ), count(both))
+                format!(
+                    "{} of the conversations are in another VLAN in each direction ({} of {})",
+                    percent(part),
+                    count(differ),
+                    count(both)
+                )
             };
             findings.found(
                 ("vlan_by_direction", Severity::Reservation, part),
@@ -96,7 +106,10 @@ impl Tags {
             (0, 0) => {}
             (0, _) => findings.fine("no VLAN tags (whether any were taken off cannot be told)"),
             (tagged, untagged) => {
-                findings.fine(format!("VLAN tags are there, on {} of the packets", percent(share(tagged, tagged + untagged))));
+                findings.fine(format!(
+                    "VLAN tags are there, on {} of the packets",
+                    percent(share(tagged, tagged + untagged))
+                ));
             }
         }
     }

@@ -234,7 +234,15 @@ impl TransactionFigures {
         } else if judged > self.one_way {
             findings.fine(format!("no SIP message is missing in {}", counted(judged - self.one_way, "transaction")));
         }
-        if self.silent_peers > 0 {
+        if self.silent_peers >= FEW && self.answered == 0 {
+            findings.found(
+                ("no_answers", Severity::Reservation, 1.0),
+                format!("none of {} was answered here, and all were sent again", counted(self.silent_peers, "SIP request")),
+                "no session begins without an answer; if there are answers, and they take another way, this is one direction only",
+                "ask the servers' own logs whether they answer; if they do, find the way that their answers take",
+                &[("requests", Figure::Count(self.silent_peers))],
+            );
+        } else if self.silent_peers > 0 {
             findings.fine(format!(
                 "{} sent again and never answered: their peers are silent, not the tap",
                 counted(self.silent_peers, "request")

@@ -7,7 +7,9 @@ use tolltap::packet::InterfaceId;
 use tolltap::probe::Loss;
 
 use crate::common::frames;
-use crate::tap::{Captured, Tap, at, captured, examine, examine_port, figure, finding, healthy, names, port, without_one_in};
+use crate::tap::{
+    Captured, Tap, at, captured, examine, examine_port, figure, finding, healthy, names, port, without_one_in,
+};
 
 /// Whether a frame was captured in that span.
 fn within(captured: &Captured, from: u64, to: u64) -> bool {
@@ -28,17 +30,24 @@ fn a_mirror_that_loses_one_frame_in_thirty_is_not_fit() {
 #[test]
 fn a_byte_that_was_never_acknowledged_was_not_lost_by_the_mirror() {
     // The network lost a segment and what acknowledges it: the connection stalls, and nobody knows of the bytes.
-    let tap: Tap = healthy().into_iter().filter(|captured| captured.packet[9] != 6 || !within(captured, 4_000, 60_000)).collect();
+    let tap: Tap =
+        healthy().into_iter().filter(|captured| captured.packet[9] != 6 || !within(captured, 4_000, 60_000)).collect();
     assert_eq!(names(&examine(tap)), [""; 0]);
 }
 
 #[test]
 fn a_segment_that_is_sent_again_fills_its_hole() {
     let mut tap = healthy();
-    let lost = tap.iter().position(|captured| captured.packet.len() == 1_040 && within(captured, 3_000, 4_000)).unwrap();
+    let lost =
+        tap.iter().position(|captured| captured.packet.len() == 1_040 && within(captured, 3_000, 4_000)).unwrap();
     let again = Captured { time: tap[lost].time.plus(Duration::from_millis(300)), ..tap.remove(lost) };
     // Until then its bytes, and those behind them, are not acknowledged.
-    tap.retain(|captured| !(captured.from_server && captured.packet[9] == 6 && captured.time > again.time.minus(Duration::from_millis(300)) && captured.time < again.time));
+    tap.retain(|captured| {
+        !(captured.from_server
+            && captured.packet[9] == 6
+            && captured.time > again.time.minus(Duration::from_millis(300))
+            && captured.time < again.time)
+    });
     tap.push(again);
     tap.sort_by_key(|captured| captured.time);
     let report = examine(tap);
@@ -128,7 +137,8 @@ fn fragments_without_their_later_ones_point_at_a_filter_by_port() {
             })
             .collect()
     };
-    let sip = || healthy().into_iter().filter(|captured| captured.packet[9] == 17 && captured.packet.len() > 250).collect();
+    let sip =
+        || healthy().into_iter().filter(|captured| captured.packet[9] == 17 && captured.packet.len() > 250).collect();
     let report = examine(long(sip(), false));
     let found = finding(&report, "fragments_incomplete");
     assert_eq!((found.severity, figure(found, "share")), (Severity::Reservation, 1.0));

@@ -78,8 +78,7 @@ fn session(number: u64) -> Tap {
     let request = |method: &str, number: u32, body| {
         message(format!("{method} sip:bob@example.net SIP/2.0"), &format!("{number} {method}"), body)
     };
-    let answer =
-        |status, cseq, body| message(format!("SIP/2.0 {status} {}", reason_phrase(status)), cseq, body);
+    let answer = |status, cseq, body| message(format!("SIP/2.0 {status} {}", reason_phrase(status)), cseq, body);
     [
         (0, true, request("INVITE", 1, "offer")),
         (2, false, answer(100, "1 INVITE", "")),

@@ -43,7 +43,8 @@ fn answers_stamped_before_their_requests_are_counted() {
     let mut tap: Tap = healthy()
         .into_iter()
         .map(|captured| {
-            let time = if captured.from_server { captured.time.minus(Duration::from_millis(10)) } else { captured.time };
+            let time =
+                if captured.from_server { captured.time.minus(Duration::from_millis(10)) } else { captured.time };
             Captured { time, ..captured }
         })
         .collect();
@@ -55,9 +56,7 @@ fn answers_stamped_before_their_requests_are_counted() {
 
 #[test]
 fn a_clock_that_is_set_back_is_no_disorder() {
-    let report = examine(restamped(|time| {
-        if time > at(4_000) { time.minus(Duration::from_secs(600)) } else { time }
-    }));
+    let report = examine(restamped(|time| if time > at(4_000) { time.minus(Duration::from_secs(600)) } else { time }));
     let found = finding(&report, "clock_set_back");
     assert_eq!((found.severity, figure(found, "steps")), (Severity::Reservation, 1.0));
     assert!((590.0..601.0).contains(&figure(found, "longestSeconds")), "{found:?}");
@@ -66,8 +65,7 @@ fn a_clock_that_is_set_back_is_no_disorder() {
 
 #[test]
 fn a_hole_in_time_is_told() {
-    let report =
-        examine(restamped(|time| if time > at(4_000) { time.plus(Duration::from_secs(7_300)) } else { time }));
+    let report = examine(restamped(|time| if time > at(4_000) { time.plus(Duration::from_secs(7_300)) } else { time }));
     let found = finding(&report, "clock_gap");
     assert!(found.what.contains("jumped forward once, by 2 hours at most"), "{}", found.what);
 }
@@ -83,10 +81,18 @@ fn stamps_of_1970_are_wrong() {
 fn stamps_of_the_future_are_wrong_where_the_day_is_known() {
     use tolltap::doctor::{Doctor, Options};
     use tolltap::packet::{Frame, InterfaceId};
-    let mut doctor = Doctor::new(Options { wall_clock: Some(at(0).minus(Duration::from_secs(3 * 86_400))), ..Options::default() });
+    let mut doctor =
+        Doctor::new(Options { wall_clock: Some(at(0).minus(Duration::from_secs(3 * 86_400))), ..Options::default() });
     for captured in healthy() {
         let Captured { time, link, bytes, wire_len, .. } = &captured;
-        doctor.frame(&Frame { time: *time, link: *link, bytes, wire_len: *wire_len, interface: InterfaceId(0), number: 1 });
+        doctor.frame(&Frame {
+            time: *time,
+            link: *link,
+            bytes,
+            wire_len: *wire_len,
+            interface: InterfaceId(0),
+            number: 1,
+        });
     }
     assert!(finding(&doctor.finish(vec![]), "time_wrong").what.contains("in the future"));
 }

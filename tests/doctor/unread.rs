@@ -35,7 +35,8 @@ fn a_snap_length_that_cuts_no_sip_is_a_note() {
 
 #[test]
 fn a_mirror_that_slices_packets_is_told_by_ip() {
-    let sliced = cut(healthy(), 400).into_iter().map(|captured| Captured { wire_len: captured.bytes.len() as u32, ..captured });
+    let sliced =
+        cut(healthy(), 400).into_iter().map(|captured| Captured { wire_len: captured.bytes.len() as u32, ..captured });
     let report = examine(sliced.collect());
     let found = finding(&report, "truncated");
     assert!(figure(found, "cutOnTheWay") > 0.0 && found.advice.contains("mirror session"), "{}", report.page(None));
@@ -108,14 +109,21 @@ fn esp_is_told_without_guessing_what_is_inside() {
 
 #[test]
 fn a_link_type_that_nobody_knows_is_not_fit() {
-    let report = examine(healthy().into_iter().map(|captured| Captured { link: LinkType::Other(147), ..captured }).collect());
+    let report =
+        examine(healthy().into_iter().map(|captured| Captured { link: LinkType::Other(147), ..captured }).collect());
     assert_eq!(report.verdict, Verdict::NotFit);
     assert!(names(&report).contains(&"unknown_link"), "{}", report.page(None));
 }
 
 #[test]
 fn frames_longer_than_any_cable_carries_are_a_note() {
-    let big = frames::tcp(address("10.0.1.2:999"), server(80), 1, TcpFlags { acknowledge: Some(1), ..Default::default() }, &[7; 20_000]);
+    let big = frames::tcp(
+        address("10.0.1.2:999"),
+        server(80),
+        1,
+        TcpFlags { acknowledge: Some(1), ..Default::default() },
+        &[7; 20_000],
+    );
     let report = examine(with(healthy(), vec![captured(at(7), big)]));
     assert_eq!((report.verdict, names(&report)), (Verdict::Fit, vec!["long_frames"]), "{}", report.page(None));
     assert!(finding(&report, "long_frames").what.contains("GRO"));

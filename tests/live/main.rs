@@ -1,4 +1,4 @@
-//! `tolltap live` on a tap port, in network namespaces that each test makes for itself.
+//! `tolltap live` and `tolltap doctor` on a tap port, in network namespaces that each test makes for itself.
 //!
 //! They need root, `ip` and `tc`, and for some of them Kamailio, SIPp, tcpdump and tcpreplay (`tools/setup test` installs
 //! those). A test that cannot run says why.
@@ -9,6 +9,7 @@ mod cli_support;
 #[path = "../common/mod.rs"]
 mod common;
 mod cut_off;
+mod doctor;
 mod kamailio;
 mod lab;
 mod lossy;
