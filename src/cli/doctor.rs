@@ -82,15 +82,7 @@ enum DoctorError {
 
 /// Examines, prints, and says how it ended.
 pub fn run(args: &DoctorArgs, mut out: impl Write) -> Ending {
-    let options = Options {
-        reorder: args.reorder,
-        sip_ports: args.sip_ports.clone(),
-        wall_clock: SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .ok()
-            .and_then(|since| i64::try_from(since.as_nanos()).ok())
-            .map(Timestamp::from_nanos),
-    };
+    let options = Options { reorder: args.reorder, sip_ports: args.sip_ports.clone(), wall_clock: None };
     let examined = if args.interfaces.is_empty() { read(args, options) } else { watch(args, options) };
     let ending = examined.and_then(|(report, ending)| {
         print(&report, args.format, &mut out).map_err(DoctorError::Output)?;
@@ -143,14 +135,18 @@ fn watch(args: &DoctorArgs, options: Options) -> Result<(Report, Ending), Doctor
         humantime::format_duration(args.watch)
     );
     let no_link: Vec<bool> = args.interfaces.iter().map(|name| has_link(name) == Some(false)).collect();
-    let mut doctor = Doctor::new(options);
+    let mut doctor = Doctor::new(Options { wall_clock: ends(args.watch), ..options });
     let begun = Instant::now();
+    let mut last = begun;
     let mut failed = None;
     while !wake.is_stopped() {
         let Some(rest) = args.watch.checked_sub(begun.elapsed()).filter(|rest| !rest.is_zero()) else { break };
         match take(&mut capture, &mut doctor) {
             Ok(0) => {}
-            Ok(_) => continue,
+            Ok(_) => {
+                last = Instant::now();
+                continue;
+            }
             Err(error) => {
                 failed = Some(error);
                 break;
@@ -164,9 +160,12 @@ fn watch(args: &DoctorArgs, options: Options) -> Result<(Report, Ending), Doctor
     // What the ring's last block holds is handed over when its time is up.
     if failed.is_none() {
         std::thread::sleep(LAST_BLOCK);
-        let last = Instant::now();
-        while last.elapsed() < LAST_READING && take(&mut capture, &mut doctor)? > 0 {}
+        let end = Instant::now();
+        while end.elapsed() < LAST_READING && take(&mut capture, &mut doctor)? > 0 {
+            last = Instant::now();
+        }
     }
+    doctor.idle(last.elapsed());
     let sources = capture
         .counts()
         .into_iter()
@@ -205,6 +204,12 @@ fn take(capture: &mut LiveCapture, doctor: &mut Doctor) -> Result<u64, LiveError
         Item::Frame(frame) => doctor.frame(&frame),
         Item::Loss(loss) => doctor.loss(&loss),
     })
+}
+
+/// The time of day when the watching ends.
+fn ends(watch: Duration) -> Option<Timestamp> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_nanos(i64::try_from(since.checked_add(watch)?.as_nanos()).ok()?))
 }
 
 /// Whether a port has a signal; a port that is down does not say.

@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 
 /// 2000-01-01: SIP was a year old, and no capture was made of it that is still to be charged.
 const OLDEST: Timestamp = Timestamp::from_nanos(946_684_800_000_000_000);
+/// 2100-01-01, where nobody knows what day it is.
+const NEWEST: Timestamp = Timestamp::from_nanos(4_102_444_800_000_000_000);
 /// Clocks of two hosts may differ; a day is a wrong date.
 const FUTURE: Duration = Duration::from_secs(24 * 3600);
 /// Frames by which a resolution is more than chance.
@@ -16,8 +18,8 @@ const FEW: u64 = 100;
 
 #[derive(Debug)]
 pub(super) struct Stamps {
-    /// The time of day, where there is one.
-    wall_clock: Option<Timestamp>,
+    /// Stamps after it lie in the future.
+    newest: Timestamp,
     frames: u64,
     before: u64,
     after: u64,
@@ -27,14 +29,15 @@ pub(super) struct Stamps {
 
 impl Stamps {
     pub(super) fn new(wall_clock: Option<Timestamp>) -> Self {
-        Self { wall_clock, frames: 0, before: 0, after: 0, unit: 1_000_000_000 }
+        let newest = wall_clock.map_or(NEWEST, |clock| clock.plus(FUTURE));
+        Self { newest, frames: 0, before: 0, after: 0, unit: 1_000_000_000 }
     }
 
     pub(super) fn frame(&mut self, seen: &Seen<'_>) {
         let time = seen.frame.time;
         self.frames += 1;
         self.before += u64::from(time < OLDEST);
-        self.after += u64::from(self.wall_clock.is_some_and(|clock| time > clock.plus(FUTURE)));
+        self.after += u64::from(time > self.newest);
         while time.nanos() % self.unit != 0 {
             self.unit /= 1_000;
         }

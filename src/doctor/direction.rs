@@ -99,11 +99,12 @@ impl Pairs {
                 "mirror receive and transmit (\"both\") of the port; with two taps or routes, bring both to this host: -i A -i B",
                 &figures,
             ),
-            None if judged > 0 || tcp.two_way > 0 => findings.fine(format!(
-                "both directions are there ({} and {} judged)",
-                counted(judged, "SIP transaction"),
-                counted(tcp.one_way + tcp.two_way, "TCP conversation")
-            )),
+            None if judged > 0 || tcp.two_way > 0 => {
+                let looked_at = [(judged, "SIP transaction"), (tcp.one_way + tcp.two_way, "TCP conversation")];
+                let looked_at = looked_at.into_iter().filter(|(number, _)| *number > 0);
+                let looked_at: Vec<_> = looked_at.map(|(number, noun)| counted(number, noun)).collect();
+                findings.fine(format!("both directions are there, by {}", looked_at.join(" and ")));
+            }
             None => {}
         }
     }

@@ -38,7 +38,8 @@ pub struct Options {
     pub reorder: Duration,
     /// Where encrypted conversations are taken for signalling.
     pub sip_ports: Vec<u16>,
-    /// The time of day, to tell stamps that lie in the future; none where frames may come from another day.
+    /// The time of day when the last frame comes, to tell stamps that lie in the future; none for files, of which the report
+    /// is the same on every day.
     pub wall_clock: Option<Timestamp>,
 }
 
@@ -201,10 +202,12 @@ impl Doctor {
         self.blind_until = self.blind_until.max(loss.to);
     }
 
-    /// Capture time has reached this point without a frame.
-    pub fn tick(&mut self, now: Timestamp) {
-        self.probe.handle(Input::Tick(now));
-        self.poll();
+    /// Capture time has gone on for this long since the last frame: what was not seen meanwhile will not come.
+    pub fn idle(&mut self, span: Duration) {
+        if let Some(now) = self.probe.now() {
+            self.probe.handle(Input::Tick(now.plus(span)));
+            self.poll();
+        }
     }
 
     /// The report, of these sources, in the order of their interface numbers.

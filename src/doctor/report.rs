@@ -121,6 +121,8 @@ pub struct Page<'a> {
     width: Option<usize>,
 }
 
+/// Sources named in the first line.
+const NAMES: usize = 4;
 /// Where the text of a line begins.
 const INDENT: usize = 13;
 
@@ -134,7 +136,11 @@ impl fmt::Display for Page<'_> {
             }
             Verdict::NotFit => "not fit for charging".into(),
         };
-        let names: Vec<&str> = report.sources.iter().map(|source| source.name.as_str()).collect();
+        let mut names: Vec<&str> = report.sources.iter().map(|source| source.name.as_str()).take(NAMES).collect();
+        let more = format!("{} more", report.sources.len().saturating_sub(NAMES));
+        if report.sources.len() > NAMES {
+            names.push(&more);
+        }
         writeln!(
             f,
             "{verdict}: {}, {} in {}, {}",

@@ -179,7 +179,7 @@ impl Way {
         let Some(high) = self.high else {
             self.high = Some(to);
             // What is acknowledged from here on was seen here, or lost.
-            self.acked.get_or_insert(from.wrapping_add(tcp.syn.into()));
+            self.acked.get_or_insert_with(|| from.wrapping_add(tcp.syn.into()));
             return;
         };
         if tcp.rst {
