@@ -136,9 +136,11 @@ impl fmt::Display for Page<'_> {
             }
             Verdict::NotFit => "not fit for charging".into(),
         };
-        let mut names: Vec<&str> = report.sources.iter().map(|source| source.name.as_str()).take(NAMES).collect();
-        let more = format!("{} more", report.sources.len().saturating_sub(NAMES));
-        if report.sources.len() > NAMES {
+        let mut names: Vec<&str> = report.sources.iter().map(|source| source.name.as_str()).collect();
+        names.dedup();
+        let more = format!("{} more", names.len().saturating_sub(NAMES));
+        if names.len() > NAMES {
+            names.truncate(NAMES);
             names.push(&more);
         }
         writeln!(
