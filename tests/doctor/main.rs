@@ -29,7 +29,20 @@ fn a_healthy_tap_is_fit_and_has_no_findings() {
 
 #[test]
 fn the_report_names_servers_and_no_party() {
-    let report = examine(healthy());
+    let mut tap = healthy();
+    // Clients get requests too, each from its proxy and from one more host: that makes no server of them.
+    for (number, from) in [tap::server(5060), tap::address("10.0.2.7:5060")].into_iter().enumerate() {
+        let client = tap::address("10.0.0.1:5060");
+        for (first, source, destination) in [("NOTIFY sip:a@b SIP/2.0", from, client), ("SIP/2.0 200 OK", client, from)]
+        {
+            let text = format!(
+                "{first}\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKn{number}\r\nFrom: <sip:s@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\n\
+                 Call-ID: n\r\nCSeq: 1 NOTIFY\r\nContent-Length: 0\r\n\r\n"
+            );
+            tap.push(tap::captured(tap::at(8_390), common::frames::udp(source, destination, text.as_bytes())));
+        }
+    }
+    let report = examine(tap);
     let [server] = &*report.servers else { panic!("{:?}", report.servers) };
     assert_eq!((server.address.to_string(), server.peers), ("10.0.9.9:5060".to_owned(), 20));
     let page = report.page(None).to_string();
