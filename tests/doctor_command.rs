@@ -44,7 +44,18 @@ fn scripts_get_one_object_with_stable_names() {
     assert!(report["frames"].as_u64().is_some_and(|frames| frames > 0));
     assert_eq!(report["sources"][0]["kind"], "FILE");
     let top = [
-        "bytes", "findings", "fine", "frames", "seconds", "servers", "sessions", "sip", "sources", "tunnels", "verdict",
+        "bytes",
+        "findings",
+        "fine",
+        "frames",
+        "seconds",
+        "servers",
+        "sessions",
+        "sip",
+        "sources",
+        "tunnelDepth",
+        "tunnels",
+        "verdict",
     ];
     assert_eq!(report.as_object().expect("an object").keys().collect::<Vec<_>>(), top);
 }

@@ -14,8 +14,8 @@ use crate::capture::{CaptureError, CaptureFiles, Item, LiveCapture, LiveError, R
 use crate::doctor::{Doctor, Options, Report, Source, SourceKind, Verdict};
 use crate::time::Timestamp;
 
-/// A terminal's usual width; findings go on under themselves.
-const WIDTH: usize = 100;
+/// The width of the narrowest terminal in use, a serial console; findings go on under themselves.
+const WIDTH: usize = 80;
 
 /// Says what is wrong with a tap: watches ports for a minute, or reads files, and tells in plain words whether it is fit for
 /// charging, what it would do to records, and what to do at the switch

@@ -26,7 +26,20 @@ const FEW_MESSAGES: u64 = 4;
 /// By addresses alone: an answer may come from another port, and its frame may have another VLAN tag.
 #[derive(Debug)]
 pub(super) struct Pairs {
-    heard: Table<(IpAddr, IpAddr), [u64; 2]>,
+    heard: Table<(IpAddr, IpAddr), Heard>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    messages: [u64; 2],
+    /// A To tag was seen: both have spoken, whether it was seen or not.
+    dialog: bool,
+}
+
+impl Heard {
+    fn is_one_way(&self) -> bool {
+        self.messages.contains(&0)
+    }
 }
 
 impl Pairs {
@@ -37,21 +50,28 @@ impl Pairs {
     pub(super) fn message(&mut self, sip: &Sip<'_>) {
         let (key, side) = pair(&sip.hop);
         if self.heard.get(&key).is_none() {
-            self.heard.insert(key, [0; 2]);
+            self.heard.insert(key, Heard::default());
         }
-        if let Some(heard) = self.heard.get_mut(&key).and_then(|heard| heard.get_mut(side)) {
-            *heard += 1;
+        let Some(heard) = self.heard.get_mut(&key) else { return };
+        heard.dialog |= !sip.message.to_tag().is_empty();
+        if let Some(messages) = heard.messages.get_mut(side) {
+            *messages += 1;
         }
     }
 
     pub(super) fn is_one_way(&self, hop: &Hop) -> bool {
-        self.heard.get(&pair(hop).0).is_some_and(|heard| heard.contains(&0))
+        self.heard.get(&pair(hop).0).is_some_and(Heard::is_one_way)
+    }
+
+    /// Whether one of the two was never heard, and nothing shows that it ever spoke: a scan, or a host that is dead.
+    pub(super) fn are_strangers(&self, hop: &Hop) -> bool {
+        self.heard.get(&pair(hop).0).is_some_and(|heard| heard.is_one_way() && !heard.dialog)
     }
 
     pub(super) fn conclude(&self, transactions: &TransactionFigures, tcp: &TcpFigures, findings: &mut Findings) {
-        let one_way_pairs = self.heard.values().filter(|heard| heard.contains(&0)).count() as u64;
+        let one_way_pairs = self.heard.values().filter(|heard| heard.is_one_way()).count() as u64;
         let pairs = self.heard.len() as u64;
-        let messages: u64 = self.heard.values().flatten().sum();
+        let messages: u64 = self.heard.values().flat_map(|heard| heard.messages).sum();
         let judged = transactions.judged();
         let of_sip = share(transactions.one_way, judged);
         let of_tcp = if tcp.one_way < FEW { 0.0 } else { share(tcp.one_way, tcp.one_way + tcp.two_way) };
@@ -96,7 +116,7 @@ impl Pairs {
                 ("one_direction", severity, worst),
                 what,
                 "half of every dialog is missing: no answer times and so no durations, BYEs of one side alone; evidence says NOT_OBSERVABLE",
-                "mirror receive and transmit (\"both\") of the port; with two taps or routes, bring both to this host: -i A -i B",
+                "mirror receive and transmit (\"both\") of the port; of a LAG mirror all members; with two taps or routes bring both to this host: -i A -i B",
                 &figures,
             ),
             None if judged > 0 || tcp.two_way > 0 => {

@@ -280,6 +280,7 @@ impl Doctor {
             },
             sessions: Sessions { open: counts.session.still_open, ..self.sessions },
             tunnels: path::list(&counts.packet.tunnels).into_iter().filter(|(_, frames)| *frames > 0).collect(),
+            tunnel_depth: self.path.deepest,
             servers: servers.list(),
             findings: found,
             fine,

@@ -72,7 +72,7 @@ impl Findings {
     }
 }
 
-/// The severity of a share by two thresholds; `None` below `some`, which is a note at most.
+/// The severity of a share by two thresholds; below both it is a note at most.
 pub(super) fn grade(share: f64, reservation: f64, not_fit: f64) -> Option<Severity> {
     match share {
         share if share >= not_fit => Some(Severity::NotFit),

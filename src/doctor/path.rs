@@ -12,7 +12,7 @@ const NOT_FIT: f64 = 0.5;
 /// Tunnels that frames came through, and how many at most were inside each other.
 #[derive(Debug, Default)]
 pub(super) struct Path {
-    deepest: u64,
+    pub(super) deepest: u64,
     before: u64,
 }
 

@@ -34,6 +34,8 @@ pub struct Report {
     pub sessions: Sessions,
     /// Frames by tag and tunnel; those that were not seen are left out.
     pub tunnels: BTreeMap<&'static str, u64>,
+    /// How many tunnels were inside each other at most; VLAN tags are none.
+    pub tunnel_depth: u64,
     /// Who looks like a SIP server, the busiest first.
     pub servers: Vec<Server>,
     /// Worst first.

@@ -298,8 +298,8 @@ impl TcpFigures {
                     count(self.acked_bytes),
                     counted(self.gaps, "gap")
                 ),
-                "the hosts had them, so the mirror lost them, of UDP as well: records without duration or end, or none",
-                "the mirror drops frames: mirror fewer ports, or to a faster port; look for drops at the mirror's destination port",
+                "the hosts had them, so the tap lost them, and SIP over UDP with them: records without duration or end, or none",
+                "the mirror drops frames, or some take another way (a LAG, ECMP): look for drops at its destination port; mirror fewer ports, to a faster port, and all members of a LAG",
                 &[
                     ("share", Figure::Share(part)),
                     ("unseenBytes", Figure::Count(self.unseen_bytes)),

@@ -57,6 +57,8 @@ pub(super) struct TransactionFigures {
     pub(super) one_way: u64,
     pub(super) answers_unseen: u64,
     pub(super) requests_unseen: u64,
+    /// Requests sent once, between hosts of which one was never heard, and that never had a dialog: scans are like that.
+    pub(super) strangers: u64,
     /// Requests sent again that nobody answered.
     pub(super) silent_peers: u64,
     /// Answers captured before their requests, and the longest time between.
@@ -174,6 +176,10 @@ impl Transactions {
                 if now.since(request) < wait {
                     return;
                 }
+                if pairs.are_strangers(&transaction.hop) {
+                    figures.strangers += 1;
+                    return;
+                }
                 &mut figures.answers_unseen
             }
             // Of what began before the watching, the request is not missing; an INVITE may ring for minutes.
@@ -223,7 +229,7 @@ impl TransactionFigures {
                     counted(self.requests_unseen, "request")
                 ),
                 "a lost 2xx leaves a record without duration; a lost BYE is found by its answer, and if both are lost the record comes late or never",
-                "the mirror drops frames: mirror fewer ports, or to a faster port; look for drops at the mirror's destination port",
+                "the mirror drops frames, or some take another way (a LAG, ECMP): look for drops at its destination port; mirror fewer ports, to a faster port, and all members of a LAG",
                 &[
                     ("share", Figure::Share(part)),
                     ("answersUnseen", Figure::Count(self.answers_unseen)),
@@ -233,6 +239,12 @@ impl TransactionFigures {
             );
         } else if judged > self.one_way {
             findings.fine(format!("no SIP message is missing in {}", counted(judged - self.one_way, "transaction")));
+        }
+        if self.strangers > 0 {
+            findings.fine(format!(
+                "{} without an answer, to hosts that were never heard and never had a dialog: scans, as a rule",
+                counted(self.strangers, "request")
+            ));
         }
         if self.silent_peers >= FEW && self.answered == 0 {
             findings.found(

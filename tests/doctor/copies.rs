@@ -45,7 +45,7 @@ fn copies_in_another_tunnel_header_are_copies() {
     let tap: Tap = healthy().into_iter().map(wrap(1)).collect();
     let report = examine(again(tap, Duration::from_micros(40), wrap(2)));
     assert!((figure(finding(&report, "doubled"), "share") - 0.5).abs() < 1e-9, "{}", report.page(None));
-    assert_eq!(report.tunnels["VXLAN"], report.frames);
+    assert_eq!((report.tunnels["VXLAN"], report.tunnel_depth), (report.frames, 1));
 }
 
 #[test]

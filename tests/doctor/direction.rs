@@ -3,7 +3,7 @@
 use tolltap::doctor::{Severity, Verdict};
 
 use crate::common::frames::{self, TcpFlags};
-use crate::tap::{Tap, address, at, captured, examine, figure, finding, healthy, names, tagged, transfer};
+use crate::tap::{Tap, address, at, captured, examine, figure, finding, healthy, names, server, tagged, transfer};
 
 #[test]
 fn a_mirror_of_one_direction_is_not_fit_whichever_it_is() {
@@ -24,6 +24,24 @@ fn a_few_hosts_whose_answers_take_another_way_are_a_reservation() {
     assert_eq!(found.severity, Severity::Reservation, "{}", report.page(None));
     assert!((figure(found, "transactionShare") - 0.05).abs() < 0.01, "{found:?}");
     assert_eq!(names(&report), ["one_direction"], "what is not heard at all is not lost as well");
+}
+
+#[test]
+fn a_scan_that_nobody_answers_is_not_a_direction_that_is_missing() {
+    let mut tap = healthy();
+    let scanner = address("10.0.7.7:5060");
+    for number in 0..200_u64 {
+        // Sent once, as scanners do; the server says nothing to such hosts.
+        let text = format!(
+            "OPTIONS sip:100@x SIP/2.0\r\nVia: SIP/2.0/UDP s;branch=z9hG4bKs{number}\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:100@x>\r\nCall-ID: s{number}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        tap.push(captured(at(number), frames::udp(scanner, server(5060), text.as_bytes())));
+    }
+    tap.sort_by_key(|captured| captured.time);
+    let report = examine(tap);
+    assert_eq!(names(&report), [""; 0], "{}", report.page(None));
+    assert!(report.page(None).to_string().contains("200 requests without an answer"), "{}", report.page(None));
 }
 
 /// OPTIONS that nobody answers, sent again as RFC 3261 says.
