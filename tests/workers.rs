@@ -44,6 +44,7 @@ fn same(what: &str, options: &Options, inputs: &[TestInput], rng: &mut Rng) -> O
             right.len()
         );
         assert_eq!(counts(&one), counts(&many), "{what}, {count} workers");
+        assert_eq!(one.interfaces, many.interfaces, "{what}, {count} workers");
     }
     one
 }

@@ -5,10 +5,11 @@ use core::time::Duration;
 use super::clock::Clock;
 use super::counts::{Counts, SipCounts};
 use super::input::Loss;
+use super::interface::ByInterface;
 use super::notes::Notes;
 use super::output::Note;
 use super::tap::hash_seed;
-use crate::packet::{Frame, Overdue, PeelLimits, Peeled, Peeler, Segment, Transport};
+use crate::packet::{Frame, InterfaceId, Overdue, PeelLimits, Peeled, Peeler, Segment, Transport};
 use crate::session::Lost;
 use crate::sip::framing;
 use crate::time::Timestamp;
@@ -25,6 +26,8 @@ pub(crate) struct Seen {
     pub(crate) now: Timestamp,
     /// Its number, of all that passed the Gate.
     pub(crate) number: u64,
+    /// Where it was captured.
+    pub(crate) interface: InterfaceId,
 }
 
 /// Who takes what passes the Gate, in the order in which it happens.
@@ -52,6 +55,7 @@ pub(crate) struct Gate {
     passed: u64,
     /// What the peeler had dropped when it was last looked at.
     evicted: u64,
+    unread: ByInterface,
 }
 
 impl Gate {
@@ -64,6 +68,7 @@ impl Gate {
             notes: Notes::default(),
             passed: 0,
             evicted: 0,
+            unread: ByInterface::default(),
         }
     }
 
@@ -88,7 +93,7 @@ impl Gate {
             self.overdue(now, onward);
         }
         self.passed += 1;
-        let seen = Seen { time: reading.time, now, number: self.passed };
+        let seen = Seen { time: reading.time, now, number: self.passed, interface: frame.interface };
         let Some(plain) = self.peeler.peel_plain(frame) else {
             return self.descend(seen, frame, onward);
         };
@@ -105,8 +110,11 @@ impl Gate {
     #[inline(never)]
     fn descend(&mut self, seen: Seen, frame: &Frame<'_>, onward: &mut impl Onward) {
         let peeled = self.peeler.descend(seen.now, &Frame { time: seen.time, ..*frame });
-        if let Peeled::Segment(segment) = peeled {
-            pass(&mut self.counts.sip, seen, &segment, onward);
+        match peeled {
+            Peeled::Segment(segment) => pass(&mut self.counts.sip, seen, &segment, onward),
+            Peeled::Damaged => self.unread.of(frame.interface).damaged += 1,
+            Peeled::Opaque => self.unread.of(frame.interface).opaque += 1,
+            Peeled::Held | Peeled::Other => {}
         }
         let evicted = self.peeler.counts().fragments.evicted;
         if evicted != self.evicted {
@@ -140,9 +148,10 @@ impl Gate {
     fn overdue(&mut self, until: Timestamp, onward: &mut impl Onward) {
         let now = self.clock.now();
         while let Some(Overdue { frame, peeled }) = self.peeler.overdue(until) {
+            self.unread.of(frame.interface).incomplete_datagrams += 1;
             if let Peeled::Segment(segment) = peeled {
                 self.passed += 1;
-                let seen = Seen { time: frame.time, now, number: self.passed };
+                let seen = Seen { time: frame.time, now, number: self.passed, interface: frame.interface };
                 pass(&mut self.counts.sip, seen, &segment, onward);
             }
         }
@@ -161,6 +170,11 @@ impl Gate {
     /// When a tick would change something here.
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
         self.peeler.next_timeout()
+    }
+
+    /// What each interface did not show here.
+    pub(crate) fn interfaces(&self) -> ByInterface {
+        self.unread.clone()
     }
 
     /// What was counted here; the rest is zero.

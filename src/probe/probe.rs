@@ -5,6 +5,7 @@ use std::vec;
 use super::counts::Counts;
 use super::gate::{Gate, Onward, Seen};
 use super::input::Input;
+use super::interface::ByInterface;
 use super::ledger::Ledger;
 use super::output::{Note, Output, on_other_ports};
 use super::sighting::Sink;
@@ -131,6 +132,14 @@ impl Probe {
         counts.add_worker(&tap.counts());
         counts.add_worker(&ledger.counts());
         Counts { servers_on_other_ports: self.servers_on_other_ports, ..counts }
+    }
+
+    /// What each interface did not show.
+    #[must_use]
+    pub fn interfaces(&self) -> ByInterface {
+        let mut interfaces = self.gate.interfaces();
+        interfaces.add(self.behind.tap.missing());
+        interfaces
     }
 
     /// Dialogs and attempts that are kept at the moment.

@@ -11,7 +11,7 @@ use super::sighting::{Sighting, Sink};
 use crate::packet::{Segment, Transport};
 use crate::session::Lost;
 use crate::sip::Carriage;
-use crate::stream::{Delivery, StreamLimits, Streams};
+use crate::stream::{Delivery, Missing, StreamLimits, Streams};
 use crate::time::Timestamp;
 
 /// Takes segments and finds the SIP messages in them.
@@ -75,6 +75,7 @@ impl Tap {
     pub(crate) fn segment(&mut self, seen: Seen, segment: &Segment<'_>, sink: &mut impl Sink) {
         let hop = segment.hop;
         self.streams.number(seen.number);
+        self.streams.captured_on(seen.interface);
         match segment.transport {
             Transport::Udp(bytes) => {
                 let carriage = if segment.cut { Carriage::CutDatagram } else { Carriage::Datagram };
@@ -107,6 +108,11 @@ impl Tap {
     /// What was counted here; the rest is zero.
     pub(crate) fn counts(&self) -> Counts {
         Counts { stream: self.streams.counts(), ..Counts::default() }
+    }
+
+    /// What is missing in streams by interface, in the order of their numbers.
+    pub(crate) fn missing(&self) -> &[Missing] {
+        self.streams.missing()
     }
 
     /// What the streams wait for now, and whether some went at a bound.

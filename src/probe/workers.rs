@@ -14,12 +14,14 @@ use super::batch::{Batch, Batches, Found};
 use super::counts::Counts;
 use super::gate::Gate;
 use super::input::Input;
+use super::interface::ByInterface;
 use super::ledger::Ledger;
 use super::output::{Note, Output, on_other_ports};
 use super::parcel::{Given, Parcel, Parcels};
 use super::sighting::{Sighting, Sink};
 use super::tap::Tap;
 use crate::charging::Options;
+use crate::stream::Missing;
 use crate::time::Timestamp;
 
 /// A round is worth closing when it has so many bytes: some hundred messages, which the caches of a processor hold.
@@ -73,6 +75,14 @@ impl Workers {
             counts.add_worker(&worker);
         }
         Counts { servers_on_other_ports: self.conclusions().count() as u64, ..counts }
+    }
+
+    /// What each interface did not show.
+    #[must_use]
+    pub fn interfaces(&self) -> ByInterface {
+        let mut interfaces = self.gate.interfaces();
+        self.taps.iter().for_each(|tap| interfaces.add(tap.missing()));
+        interfaces
     }
 }
 
@@ -140,6 +150,12 @@ impl GateWorker {
     pub fn counts(&self) -> Counts {
         self.gate.counts()
     }
+
+    /// What each interface did not show here; what the Taps miss has to be added.
+    #[must_use]
+    pub fn interfaces(&self) -> ByInterface {
+        self.gate.interfaces()
+    }
 }
 
 /// One of the Taps.
@@ -174,6 +190,12 @@ impl TapWorker {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.tap.counts()
+    }
+
+    /// What is missing in streams by interface, in the order of their numbers.
+    #[must_use]
+    pub fn missing(&self) -> &[Missing] {
+        self.tap.missing()
     }
 }
 

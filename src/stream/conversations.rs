@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::packet::Hop;
+use crate::packet::{Hop, InterfaceId};
 use crate::time::Timestamp;
 
 use super::delivery::Delivery;
@@ -15,6 +15,8 @@ use super::timers::{Side, Timers};
 pub(super) trait OneWay: Default {
     /// Its entry in the timer set; [`Timestamp::MAX`] for none.
     fn armed(&mut self) -> &mut Timestamp;
+    /// Where its segments are captured, or else those that acknowledge them; known whenever something is due.
+    fn interface(&mut self) -> &mut Option<InterfaceId>;
     fn is_sip(&self) -> bool;
     /// When [`OneWay::expire`] has something to do. `Some` whenever bytes are held.
     fn due(&self, limits: &StreamLimits) -> Option<Timestamp>;
@@ -102,7 +104,8 @@ impl<D: OneWay> Conversations<D> {
             let Some(side) = self.timers.pop() else { break };
             let Some((hop, direction)) = direction(&mut self.table, side) else { continue };
             *direction.armed() = Timestamp::MAX;
-            direction.drop_held(&mut Work { shared, hop, now, seen: now, deliver });
+            let interface = direction.interface().unwrap_or_default();
+            direction.drop_held(&mut Work { shared, hop, interface, now, seen: now, deliver });
             emptied.push(side);
         }
         // Something may still be due there, though nothing is held; only now, or it would be found empty again.
@@ -116,7 +119,8 @@ impl<D: OneWay> Conversations<D> {
         let Some(side) = self.timers.pop() else { return };
         let Some((hop, direction)) = direction(&mut self.table, side) else { return };
         *direction.armed() = Timestamp::MAX;
-        direction.expire(&mut Work { shared, hop, now, seen: now, deliver });
+        let interface = direction.interface().unwrap_or_default();
+        direction.expire(&mut Work { shared, hop, interface, now, seen: now, deliver });
         // Never due again at this very time, so that whoever does all that is due comes to an end whatever the limits are.
         let due = direction.due(&shared.limits).map(|due| due.max(now.plus(Duration::from_nanos(1))));
         if now < Timestamp::MAX {
@@ -129,7 +133,8 @@ impl<D: OneWay> Conversations<D> {
         let Some(side) = self.timers.pop() else { return };
         let Some((hop, direction)) = direction(&mut self.table, side) else { return };
         *direction.armed() = Timestamp::MAX;
-        direction.flush(&mut Work { shared, hop, now, seen: now, deliver });
+        let interface = direction.interface().unwrap_or_default();
+        direction.flush(&mut Work { shared, hop, interface, now, seen: now, deliver });
     }
 
     pub(super) fn len(&self) -> usize {

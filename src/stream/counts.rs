@@ -1,5 +1,14 @@
 //! What the stream stage saw, for metrics and evidence.
 
+/// What one interface did not show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// As [`StreamCounts::gaps`], where the stream's segments came from this interface.
+    pub gaps: u64,
+    /// As [`StreamCounts::gap_bytes`].
+    pub bytes: u64,
+}
+
 /// Totals since the start. Each only grows, but for the last two, which say how things stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamCounts {

@@ -19,7 +19,7 @@ mod tcp;
 mod timers;
 mod websocket;
 
-pub use counts::StreamCounts;
+pub use counts::{Missing, StreamCounts};
 pub use delivery::{Delivery, Gap, Message};
 pub use limits::StreamLimits;
 pub use streams::Streams;

@@ -1,10 +1,10 @@
 //! What all streams share: limits, counts, the account of buffered bytes; and the view a stream has while it works.
 
-use crate::packet::{Carrier, Hop};
+use crate::packet::{Carrier, Hop, InterfaceId};
 use crate::sip::Carriage;
 use crate::time::Timestamp;
 
-use super::counts::StreamCounts;
+use super::counts::{Missing, StreamCounts};
 use super::delivery::{Delivery, Gap, Message};
 use super::held::Held;
 use super::limits::StreamLimits;
@@ -16,6 +16,10 @@ const SPARE: usize = 64;
 pub(super) struct Shared {
     pub(super) limits: StreamLimits,
     pub(super) counts: StreamCounts,
+    /// Of these, what is missing by interface.
+    pub(super) missing: Vec<Missing>,
+    /// Where the segment at hand was captured.
+    pub(super) interface: InterfaceId,
     /// Bytes buffered by all streams, as their boxes were last accounted.
     pub(super) buffered: usize,
     /// Number of the segment at hand.
@@ -56,6 +60,8 @@ impl Shared {
 pub(super) struct Work<'a> {
     pub(super) shared: &'a mut Shared,
     pub(super) hop: Hop,
+    /// Where the stream's own segments are captured.
+    pub(super) interface: InterfaceId,
     /// The clock, which ages what is kept.
     pub(super) now: Timestamp,
     /// Capture time of the frame at hand, which its bytes carry with them. Within the reorder window it may be behind the
@@ -97,8 +103,16 @@ impl Work<'_> {
     pub(super) fn gap(&mut self, carrier: Carrier, missing: u32) {
         let counts = &mut self.shared.counts;
         counts.gaps += 1;
-        if carrier != Carrier::Sctp {
-            counts.gap_bytes += u64::from(missing);
+        let bytes = if carrier == Carrier::Sctp { 0 } else { u64::from(missing) };
+        counts.gap_bytes += bytes;
+        let index = usize::from(self.interface.0);
+        let by_interface = &mut self.shared.missing;
+        if by_interface.len() <= index {
+            by_interface.resize(index + 1, Missing::default());
+        }
+        if let Some(missing) = by_interface.get_mut(index) {
+            missing.gaps += 1;
+            missing.bytes += bytes;
         }
         (self.deliver)(Delivery::Gap(Gap { hop: self.hop, carrier, time: self.now, missing }));
     }

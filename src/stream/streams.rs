@@ -1,10 +1,10 @@
 //! The stage as one object.
 
-use crate::packet::{Hop, TcpSegment};
+use crate::packet::{Hop, InterfaceId, TcpSegment};
 use crate::time::Timestamp;
 
 use super::conversations::Conversations;
-use super::counts::StreamCounts;
+use super::counts::{Missing, StreamCounts};
 use super::delivery::Delivery;
 use super::direction::Direction;
 use super::limits::StreamLimits;
@@ -34,6 +34,12 @@ impl Streams {
             sctp: Conversations::new(seed),
             now: Timestamp::MIN,
         }
+    }
+
+    /// What comes from now on was captured there. It serves to say where something is missing, and decides nothing.
+    #[inline]
+    pub fn captured_on(&mut self, interface: InterfaceId) {
+        self.shared.interface = interface;
     }
 
     /// Takes one TCP segment, of a frame captured at `seen`, when the clock says `now`. A payload that the snap length cut is
@@ -128,6 +134,12 @@ impl Streams {
     pub fn counts(&self) -> StreamCounts {
         let conversations = (self.tcp.len() + self.sctp.len()) as u64;
         StreamCounts { conversations, buffered: self.shared.buffered as u64, ..self.shared.counts }
+    }
+
+    /// What is missing by interface, in the order of their numbers; nothing is, where there is none.
+    #[must_use]
+    pub fn missing(&self) -> &[Missing] {
+        &self.shared.missing
     }
 
     /// Moves time forward and does what became due.

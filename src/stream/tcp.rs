@@ -1,6 +1,6 @@
 //! TCP: each conversation's two directions, and what each says about the other.
 
-use crate::packet::{Hop, TcpSegment};
+use crate::packet::{Hop, InterfaceId, TcpSegment};
 use crate::time::Timestamp;
 
 use super::conversations::{Conversations, OneWay};
@@ -23,7 +23,9 @@ pub(super) fn segment(
     let Some(side) = conversations.find(shared, now, hop, worth) else { return };
     let Some((own, other)) = conversations.pair(side) else { return };
 
-    let mut work = Work { shared, hop: *hop, now, seen, deliver };
+    let interface = shared.interface;
+    own.interface = Some(interface);
+    let mut work = Work { shared, hop: *hop, interface, now, seen, deliver };
     if !own.segment_in_order(&mut work, segment) {
         own.segment(&mut work, segment);
     }
@@ -36,7 +38,8 @@ pub(super) fn segment(
     let held = own.held.is_some();
     let behind = segment.ack && other.is_behind(segment.acknowledgement);
     if behind {
-        work.hop = hop.reversed();
+        // What is missing is missing where the other side is seen, if it ever was.
+        (work.hop, work.interface) = (hop.reversed(), *other.interface.get_or_insert(interface));
         other.acknowledge(&mut work, segment.acknowledgement);
     }
     if held {
@@ -51,6 +54,10 @@ pub(super) fn segment(
 impl OneWay for Direction {
     fn armed(&mut self) -> &mut Timestamp {
         &mut self.armed
+    }
+
+    fn interface(&mut self) -> &mut Option<InterfaceId> {
+        &mut self.interface
     }
 
     fn is_sip(&self) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tolltap::charging::{RecordId, StopRecord};
 use tolltap::packet::{Frame, InterfaceId, LinkType};
-use tolltap::probe::{Batch, Change, Input, Loss, Note, Options, Output, Probe, Workers};
+use tolltap::probe::{Batch, ByInterface, Change, Input, Loss, Note, Options, Output, Probe, Workers};
 use tolltap::time::Timestamp;
 
 /// An owned [`Input`]: what a test feeds.
@@ -50,6 +50,8 @@ pub struct Outcome {
     pub last: BTreeMap<(RecordId, u32), StopRecord>,
     /// Counters by name.
     pub counts: BTreeMap<String, u64>,
+    /// What each interface did not show.
+    pub interfaces: ByInterface,
     /// Wanted and found number of records at each [`TestInput::Check`].
     pub checks: Vec<(usize, usize)>,
 }
@@ -84,6 +86,7 @@ pub fn run(options: Options, inputs: impl IntoIterator<Item = TestInput>) -> Out
         }
     }
     outcome.counts = counters(&format!("{:?}", probe.counts()));
+    outcome.interfaces = probe.interfaces();
     outcome
 }
 
@@ -112,6 +115,7 @@ pub fn run_shared(options: &Options, inputs: &[TestInput], count: usize, mut clo
         }
     }
     outcome.counts = counters(&format!("{:?}", workers.counts()));
+    outcome.interfaces = workers.interfaces();
     outcome
 }
 

@@ -4,7 +4,7 @@ mod join;
 mod looks;
 mod sequence;
 
-use crate::packet::{Carrier, TcpSegment};
+use crate::packet::{Carrier, InterfaceId, TcpSegment};
 use crate::time::Timestamp;
 
 use super::held::Held;
@@ -81,6 +81,8 @@ pub(super) struct Direction {
     pub(super) place: Place,
     /// SIP was read here.
     pub(super) sip: bool,
+    /// Where its segments are captured.
+    pub(super) interface: Option<InterfaceId>,
 }
 
 impl Default for Direction {
@@ -96,6 +98,7 @@ impl Default for Direction {
             after_gap: false,
             place: Place::Inside,
             sip: false,
+            interface: None,
         }
     }
 }
@@ -239,7 +242,7 @@ impl Direction {
     fn forget(&mut self, work: &mut Work<'_>) {
         self.abandon(work);
         self.release(work);
-        *self = Self { armed: self.armed, ..Self::default() };
+        *self = Self { armed: self.armed, interface: self.interface, ..Self::default() };
     }
 
     /// Does what is due.

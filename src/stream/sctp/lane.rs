@@ -1,6 +1,6 @@
 //! One direction of an association: what is done with each chunk, and what falls due.
 
-use crate::packet::Carrier;
+use crate::packet::{Carrier, InterfaceId};
 use crate::sip::framing::{is_start, keep_alive};
 use crate::stream::conversations::OneWay;
 use crate::stream::limits::StreamLimits;
@@ -31,13 +31,23 @@ pub(in crate::stream) struct Lane {
     /// While `followed` is absent: the next TSN, if all from the first one on were seen.
     expected: Option<u32>,
     armed: Timestamp,
+    /// Where its chunks are captured.
+    interface: Option<InterfaceId>,
     sip: bool,
     after_gap: bool,
 }
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { followed: None, initial: None, expected: None, armed: Timestamp::MAX, sip: false, after_gap: false }
+        Self {
+            followed: None,
+            initial: None,
+            expected: None,
+            armed: Timestamp::MAX,
+            interface: None,
+            sip: false,
+            after_gap: false,
+        }
     }
 }
 
@@ -48,7 +58,8 @@ impl Lane {
             return; // The same INIT again.
         }
         self.dismiss(work.shared);
-        *self = Self { armed: self.armed, initial: Some(tsn), expected: Some(tsn), ..Self::default() };
+        let (initial, expected) = (Some(tsn), Some(tsn));
+        *self = Self { armed: self.armed, interface: self.interface, initial, expected, ..Self::default() };
     }
 
     pub(super) fn data(&mut self, work: &mut Work<'_>, data: &Data<'_>) {
@@ -167,6 +178,10 @@ impl Lane {
 impl OneWay for Lane {
     fn armed(&mut self) -> &mut Timestamp {
         &mut self.armed
+    }
+
+    fn interface(&mut self) -> &mut Option<InterfaceId> {
+        &mut self.interface
     }
 
     fn is_sip(&self) -> bool {

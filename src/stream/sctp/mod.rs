@@ -12,7 +12,7 @@ mod numbers;
 use crate::packet::Hop;
 use crate::time::Timestamp;
 
-use super::conversations::Conversations;
+use super::conversations::{Conversations, OneWay as _};
 use super::delivery::Delivery;
 use super::shared::{Shared, Work};
 
@@ -32,7 +32,10 @@ pub(super) fn packet(
     let worth = || Chunks::of(chunks).any(|chunk| chunk.is_worth_following());
     let Some(side) = associations.find(shared, now, hop, worth) else { return };
     let Some((own, other)) = associations.pair(side) else { return };
-    let mut work = Work { shared, hop: *hop, now, seen, deliver };
+    let interface = shared.interface;
+    *own.interface() = Some(interface);
+    other.interface().get_or_insert(interface);
+    let mut work = Work { shared, hop: *hop, interface, now, seen, deliver };
     for chunk in Chunks::of(chunks) {
         match chunk {
             Chunk::Data(data) => own.data(&mut work, &data),

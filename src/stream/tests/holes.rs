@@ -68,6 +68,26 @@ fn bytes_acknowledged_and_never_seen_are_a_gap() {
 }
 
 #[test]
+fn a_gap_is_counted_where_its_own_direction_is_captured() {
+    // A tap with a cable for each direction, and another conversation on a third port.
+    let messages = [message(1, b"a"), message(2, b"b"), message(3, b"c")];
+    let second = messages[0].len() as u32;
+    let mut tap = Tap::new();
+    tap.streams.captured_on(InterfaceId(1));
+    tap.see(data(0, &messages[0]));
+    tap.streams.captured_on(InterfaceId(2));
+    tap.on(&hop().reversed(), ack(second * 2));
+    tap.wait(198);
+    assert_eq!(tap.streams.missing(), []);
+    tap.streams.captured_on(InterfaceId(0));
+    tap.on(&hop_from(40_001), data(0, &messages[1]));
+    tap.on(&hop_from(40_001), data(second, &messages[2]));
+    assert_eq!((tap.gaps.len(), tap.gaps[0].hop), (1, hop()), "time has passed for it");
+    let missing = Missing { gaps: 1, bytes: u64::from(second) };
+    assert_eq!(tap.streams.missing(), [Missing::default(), missing]);
+}
+
+#[test]
 fn an_acknowledgement_that_overtakes_its_data_is_no_gap() {
     let messages = [message(1, b"a"), message(2, b"b")];
     let second = messages[0].len() as u32;

@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use super::websocket::tests::frame;
 use super::*;
-use crate::packet::{Carrier, Domain, Endpoint, Hop, TcpSegment};
+use crate::packet::{Carrier, Domain, Endpoint, Hop, InterfaceId, TcpSegment};
 use crate::sip::Carriage;
 use crate::time::Timestamp;
 
