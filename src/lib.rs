@@ -14,6 +14,8 @@ pub mod sip;
 pub mod stream;
 pub mod time;
 
+#[cfg(any(feature = "ch1", feature = "live"))]
+pub mod buckets;
 #[cfg(feature = "files")]
 pub mod capture;
 #[cfg(feature = "ch1")]

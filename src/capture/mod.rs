@@ -31,7 +31,7 @@ pub use error::CaptureError;
 pub use interface::{Interface, NAME_LIMIT};
 pub use item::Item;
 #[cfg(feature = "live")]
-pub use live::{LiveCapture, LiveError, PortCounts, Ring, Wake};
+pub use live::{Lag, LiveCapture, LiveError, PortCounts, Ring, Wake};
 pub use merge::{CaptureFiles, Position};
 pub use order::ByteOrder;
 pub use writer::{PcapWriter, PcapngInterface, PcapngWriter, Precision};

@@ -4,6 +4,8 @@ use core::ops::ControlFlow;
 use std::io;
 
 use super::shared::{Sharing, share};
+#[cfg(feature = "live")]
+use crate::probe::ByInterface;
 use crate::probe::{Counts, Input, Options, Output, Probe, Workers};
 #[cfg(feature = "live")]
 use crate::time::Timestamp;
@@ -114,6 +116,14 @@ impl<H: Hand> Feed<'_, H> {
         match self {
             Self::One { probe, .. } => (probe.counts(), probe.dialogs()),
             Self::Many(sharing) => sharing.standing(),
+        }
+    }
+
+    /// What each interface did not show; of other threads as of their latest round.
+    pub(super) fn interfaces(&self) -> ByInterface {
+        match self {
+            Self::One { probe, .. } => probe.interfaces(),
+            Self::Many(sharing) => sharing.interfaces(),
         }
     }
 }

@@ -12,8 +12,8 @@ use std::time::Instant;
 use super::core::{Core, Feed, Hand};
 use super::desk::{Handed, Receiver, with_desk};
 use super::handover::Handover;
-use crate::capture::{Item, LiveCapture, LiveError, PortCounts};
-use crate::probe::{Counts, Input, Output};
+use crate::capture::{Item, LiveCapture, LiveError, PortCounts, filter};
+use crate::probe::{ByInterface, Counts, Input, Output};
 use crate::time::Timestamp;
 
 /// Longest wait: with nothing to read the clock still has to move.
@@ -31,9 +31,13 @@ const LAST_BLOCK: Duration = Duration::from_millis(10);
 const LAST_READING: Duration = Duration::from_millis(500);
 
 /// How things stand, once a second.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Standing {
     pub counts: Counts,
+    /// What each port did not show, in the order of `ports`; that is nothing for those that are missing.
+    pub interfaces: ByInterface,
+    /// What the kernel's filter made of the frames, where it counts them.
+    pub filtered: Option<filter::Counts>,
     /// Dialogs and attempts that are kept.
     pub dialogs: usize,
     pub ports: Vec<(String, PortCounts)>,
@@ -175,8 +179,15 @@ impl<H: Hand> Watch<'_, '_, H> {
     fn stand(&self) {
         let ports = self.capture.counts().into_iter().map(|(name, counts)| (name.to_owned(), counts)).collect();
         let (counts, dialogs) = self.core.standing();
-        let records_lost = self.records_lost.load(Ordering::Relaxed);
-        let _ =
-            self.to.try_give(Handed::Progress(Standing { counts, dialogs, ports, records_lost, now: self.core.now() }));
+        let standing = Standing {
+            counts,
+            interfaces: self.core.interfaces(),
+            filtered: self.capture.filter_counts(),
+            dialogs,
+            ports,
+            records_lost: self.records_lost.load(Ordering::Relaxed),
+            now: self.core.now(),
+        };
+        let _ = self.to.try_give(Handed::Progress(standing));
     }
 }

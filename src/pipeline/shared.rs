@@ -15,7 +15,8 @@ use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
 use super::core::Hand;
-use crate::probe::{Batch, Counts, GateWorker, Input, LedgerWorker, Output, Parcel, TapWorker, Workers};
+use crate::probe::{Batch, ByInterface, Counts, GateWorker, Input, LedgerWorker, Output, Parcel, TapWorker, Workers};
+use crate::stream::Missing;
 use crate::time::Timestamp;
 
 /// Rounds that may wait for one thread. At the bound the thread before it waits; as every round goes to everyone, whoever is
@@ -102,7 +103,7 @@ fn read(
 ) {
     for parcel in parcels {
         let batches = tap.take(&parcel);
-        tallies.note(number, tap.counts(), 0);
+        tallies.note(number, tap.counts(), 0, tap.missing());
         for (batch, outlet) in batches.into_iter().zip(outlets) {
             // A Ledger that has gone takes everybody with it.
             if outlet.send(batch).is_err() {
@@ -116,7 +117,7 @@ fn read(
 fn keep(number: usize, ledger: &mut LedgerWorker, inlets: &[Receiver<Batch>], hand: &impl Hand, tallies: &Tallies) {
     while let Some(round) = inlets.iter().map(|inlet| inlet.recv().ok()).collect::<Option<Vec<_>>>() {
         ledger.take(&round);
-        tallies.note(tallies.taps + number, ledger.counts(), ledger.dialogs());
+        tallies.note(tallies.taps + number, ledger.counts(), ledger.dialogs(), &[]);
         while let Some(output) = ledger.poll() {
             if hand(output).is_break() {
                 return;
@@ -169,12 +170,25 @@ impl<H: Hand> Sharing<'_, H> {
     pub(super) fn standing(&self) -> (Counts, usize) {
         self.tallies.sum(self.gate.counts())
     }
+
+    pub(super) fn interfaces(&self) -> ByInterface {
+        self.tallies.sum_missing(self.gate.interfaces())
+    }
 }
 
-/// How the counters of every thread stood after its latest round, and how many dialogs it kept; Taps first.
+/// How the counters of every thread stood after its latest round; Taps first.
 struct Tallies {
-    slots: Vec<Mutex<(Counts, usize)>>,
+    slots: Vec<Mutex<Tally>>,
     taps: usize,
+}
+
+#[derive(Default)]
+struct Tally {
+    counts: Counts,
+    /// Dialogs that it kept.
+    dialogs: usize,
+    /// What its streams missed, by interface.
+    missing: Vec<Missing>,
 }
 
 impl Tallies {
@@ -183,9 +197,13 @@ impl Tallies {
     }
 
     /// Written once a round, and read once a second: the lock is free.
-    fn note(&self, slot: usize, counts: Counts, dialogs: usize) {
+    fn note(&self, slot: usize, counts: Counts, dialogs: usize, missing: &[Missing]) {
         if let Some(slot) = self.slots.get(slot) {
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = (counts, dialogs);
+            let mut tally = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            (tally.counts, tally.dialogs) = (counts, dialogs);
+            // Into the room that it has.
+            tally.missing.clear();
+            tally.missing.extend_from_slice(missing);
         }
     }
 
@@ -194,10 +212,18 @@ impl Tallies {
     fn sum(&self, gate: Counts) -> (Counts, usize) {
         let mut sum = (gate, 0);
         for slot in &self.slots {
-            let (counts, dialogs) = *slot.lock().unwrap_or_else(PoisonError::into_inner);
-            sum.0.add_worker(&counts);
-            sum.1 += dialogs;
+            let tally = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            sum.0.add_worker(&tally.counts);
+            sum.1 += tally.dialogs;
         }
         sum
+    }
+
+    /// What the Gate knows of each interface, with what the Taps miss.
+    fn sum_missing(&self, mut gate: ByInterface) -> ByInterface {
+        for slot in &self.slots {
+            gate.add(&slot.lock().unwrap_or_else(PoisonError::into_inner).missing);
+        }
+        gate
     }
 }

@@ -5,6 +5,7 @@
 
 mod drops;
 mod error;
+mod lag;
 mod port;
 mod wake;
 
@@ -15,6 +16,7 @@ use std::time::SystemTime;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub use error::LiveError;
+pub use lag::Lag;
 pub use port::PortCounts;
 pub use wake::Wake;
 

@@ -7,6 +7,7 @@ use rustix::net::netdevice::name_to_index;
 
 use super::drops::Drops;
 use super::error::LiveError;
+use super::lag::Lag;
 use super::{Ring, wall_clock};
 use crate::capture::filter::{Attached, Filter};
 use crate::capture::item::Item;
@@ -22,8 +23,11 @@ const BLOCK_TIMEOUT: i32 = 2;
 /// What became of the frames of one port, as the kernel counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PortCounts {
-    /// Frames read here.
+    /// Frames read here, and how long they were on the wire, in bytes.
     pub frames: u64,
+    pub bytes: u64,
+    /// How late frames were read.
+    pub lag: Lag,
     /// Dropped because the ring was full.
     pub dropped: u64,
     /// Dropped by the interface or its driver, before the kernel could capture them.
@@ -118,10 +122,16 @@ impl Port {
         let Self { capture, counts, latest, link, id, .. } = self;
         let before = counts.frames;
         let read = capture.dispatch(None, |packet| {
+            let first = counts.frames == before;
             counts.frames += 1;
+            counts.bytes += u64::from(packet.header.len);
             // With nanosecond precision the field of microseconds holds nanoseconds.
             let time = Timestamp::from_nanos(packet.header.ts.tv_sec * 1_000_000_000 + packet.header.ts.tv_usec);
             *latest = Some(time);
+            if first {
+                // The oldest of the batch has waited longest.
+                counts.lag.add(wall_clock().since(time));
+            }
             take(Item::Frame(Frame {
                 time,
                 link: *link,
