@@ -1,18 +1,18 @@
 //! The CH-1 client as the pipeline sees it: started with an outbox, asked at the end what became of it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tonic::transport::Endpoint;
 
 use super::delivery::Delivery;
-use super::options::{Acknowledgements, Ch1Error, ClientOptions};
+use super::options::{Acknowledgements, Answers, Ch1Error, ClientOptions};
 use crate::outbox::Outbox;
 
 /// Delivers an outbox from a thread of its own, which owns the runtime; no caller needs to be asynchronous.
 pub struct Ch1Client {
     outbox: Arc<Outbox>,
-    answers: Arc<Mutex<Acknowledgements>>,
+    answers: Answers,
     thread: Option<JoinHandle<Result<(), Ch1Error>>>,
 }
 
@@ -23,8 +23,8 @@ impl Ch1Client {
     /// When the URL cannot be one of a Charging Enabler, or no thread can be had.
     pub fn start(url: &str, options: ClientOptions, outbox: Arc<Outbox>) -> Result<Self, Ch1Error> {
         let endpoint = endpoint(url, &options)?;
-        let answers = Arc::new(Mutex::new(Acknowledgements::default()));
-        let delivery = Delivery::new(url, endpoint, options, Arc::clone(&outbox), Arc::clone(&answers));
+        let answers = Answers::default();
+        let delivery = Delivery::new(url, endpoint, options, Arc::clone(&outbox), answers.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("ch1".into()).spawn({
             let abandon = AbandonOnExit(Arc::clone(&outbox));
@@ -40,7 +40,13 @@ impl Ch1Client {
     /// What the Enabler answered so far.
     #[must_use]
     pub fn acknowledgements(&self) -> Acknowledgements {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.answers.look(Clone::clone)
+    }
+
+    /// The same, for somebody else to look at while it goes on.
+    #[must_use]
+    pub fn answers(&self) -> Answers {
+        self.answers.clone()
     }
 
     /// Closes the outbox and waits until everything in it is answered.

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -10,11 +11,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
 use tonic::{Status, Streaming};
 
-use super::options::{Acknowledgements, Ch1Error, ClientOptions, Parked};
+use super::options::{Acknowledgements, Answers, Ch1Error, ClientOptions, Parked};
 use super::v1::charging_enabler_service_client::ChargingEnablerServiceClient;
 use super::v1::{ProbeIdentity, ReportRequest, ReportResponse, Result as Class, report_request};
 use super::wire;
+use crate::charging::Trigger;
 use crate::outbox::{Outbox, Parcel, Report};
+use crate::time::Timestamp;
 
 /// Most reports converted before the answers are looked at again.
 const CHUNK: usize = 128;
@@ -28,7 +31,7 @@ pub(super) struct Delivery {
     endpoint: Endpoint,
     options: ClientOptions,
     outbox: Arc<Outbox>,
-    answers: Arc<Mutex<Acknowledgements>>,
+    answers: Answers,
     /// Since when reports wait without any of them being settled; nothing waits when absent.
     waiting_since: Option<Instant>,
     /// When what was deferred may leave again, and how long the wait was.
@@ -51,7 +54,7 @@ impl Delivery {
         endpoint: Endpoint,
         options: ClientOptions,
         outbox: Arc<Outbox>,
-        answers: Arc<Mutex<Acknowledgements>>,
+        answers: Answers,
     ) -> Self {
         let retry_backoff = Backoff::new(&options);
         let last = "not connected yet".to_owned();
@@ -62,7 +65,7 @@ impl Delivery {
     /// Delivers until the outbox is drained or the patience is at its end.
     pub(super) async fn run(mut self) -> Result<(), Ch1Error> {
         self.deliver().await?;
-        self.answered(|answers| answers.complete = Some(Instant::now().into_std()));
+        self.answers.change(|answers| answers.complete = Some(Instant::now().into_std()));
         Ok(())
     }
 
@@ -70,7 +73,9 @@ impl Delivery {
         let mut backoff = Backoff::new(&self.options);
         loop {
             let settled = self.outbox.counts().settled;
-            match self.converse().await {
+            let ending = self.converse().await;
+            self.answers.change(|answers| answers.connected = false);
+            match ending {
                 Ending::Drained => return Ok(()),
                 Ending::GiveUp => return Err(self.gave_up()),
                 Ending::Lost(why) => {
@@ -86,7 +91,7 @@ impl Delivery {
             self.outbox.disconnected();
             self.outbox.release();
             self.retry = None;
-            self.answered(|answers| answers.disconnects += 1);
+            self.answers.change(|answers| answers.disconnects += 1);
             if self.outbox.counts().settled > settled {
                 backoff.reset();
             }
@@ -104,7 +109,7 @@ impl Delivery {
             seconds: self.patience().unwrap_or_default().as_secs(),
             unacknowledged: self.outbox.counts().kept,
             last: self.last.clone(),
-            acknowledgements: Box::new(self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+            acknowledgements: Box::new(self.answers.look(Clone::clone)),
         }
     }
 
@@ -168,6 +173,10 @@ impl Delivery {
             }
         };
         tracing::info!(address = self.address, "connected to the Charging Enabler");
+        self.answers.change(|answers| {
+            answers.connections += 1;
+            answers.connected = true;
+        });
         self.last = "connected, and then no answer".to_owned();
         self.exchange(&requests, responses).await
     }
@@ -268,9 +277,9 @@ impl Delivery {
                 if let Some(reason) = reason {
                     self.last = reason;
                 }
-                self.answered(|answers| answers.retries += 1);
+                self.answers.change(|answers| answers.retries += 1);
             } else {
-                self.answered(|answers| answers.unexpected += 1);
+                self.answers.change(|answers| answers.unexpected += 1);
             }
             return;
         }
@@ -282,19 +291,22 @@ impl Delivery {
             Ok(report) => report,
             Err(why) => {
                 tracing::debug!(sequence, %why, "answer ignored");
-                self.answered(|answers| answers.unexpected += 1);
+                self.answers.change(|answers| answers.unexpected += 1);
                 return;
             }
         };
         self.waiting_since = Some(Instant::now());
         self.retry_backoff.reset();
+        if let Some(latency) = self.latency(&report) {
+            self.answers.change(|answers| answers.latencies.add(latency));
+        }
         match class {
-            Class::Accepted => self.answered(|answers| answers.accepted += 1),
-            Class::Duplicate => self.answered(|answers| answers.duplicates += 1),
+            Class::Accepted => self.answers.change(|answers| answers.accepted += 1),
+            Class::Duplicate => self.answers.change(|answers| answers.duplicates += 1),
             _ => {
                 let reason = reason.unwrap_or_default();
                 tracing::warn!(record_id, revision, reason, field, "record rejected");
-                self.answered(|answers| {
+                self.answers.change(|answers| {
                     answers.rejected += 1;
                     if answers.parked.len() < Acknowledgements::PARKED {
                         answers.parked.push(Parked { report, reason, field });
@@ -304,8 +316,16 @@ impl Delivery {
         }
     }
 
-    fn answered(&self, change: impl FnOnce(&mut Acknowledgements)) {
-        change(&mut self.answers.lock().unwrap_or_else(PoisonError::into_inner));
+    /// How long it took from the BYE that this record tells of to now, when its Response is here; absent where no BYE
+    /// triggered it, and where that is not news.
+    fn latency(&self, report: &Report) -> Option<Duration> {
+        let Report::Record(record) = report else { return None };
+        if !self.options.live || record.revision != 1 || record.trigger != Trigger::Bye {
+            return None;
+        }
+        // Frames are stamped by the clock of this machine.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(Timestamp::from_nanos(0).plus(now).since(record.stop))
     }
 }
 

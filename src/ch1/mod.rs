@@ -6,12 +6,14 @@ mod contract;
 mod delivery;
 pub mod escape;
 pub mod json;
+mod latency;
 mod options;
 mod record;
 pub mod wire;
 
 pub use client::Ch1Client;
-pub use options::{Acknowledgements, Ch1Error, ClientOptions, Parked};
+pub use latency::Latencies;
+pub use options::{Acknowledgements, Answers, Ch1Error, ClientOptions, Parked};
 pub use record::{Unreadable, WireRecord};
 
 #[cfg(test)]

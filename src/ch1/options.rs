@@ -1,8 +1,10 @@
 //! How the client speaks to the Charging Enabler, and what came of it.
 
 use core::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::latency::Latencies;
 use crate::outbox::Report;
 
 /// Settings of the client. The defaults suit an Enabler anywhere in the operator's network.
@@ -28,6 +30,9 @@ pub struct ClientOptions {
     pub give_up_after: Option<Duration>,
     /// The same once the outbox is closed, where it is not the same.
     pub give_up_at_the_end: Option<Duration>,
+    /// Whether sessions end while the probe watches, on this machine's clock: then it is measured how long it takes from a BYE
+    /// to its Response.
+    pub live: bool,
 }
 
 impl Default for ClientOptions {
@@ -44,12 +49,13 @@ impl Default for ClientOptions {
             longest_backoff: Duration::from_secs(5),
             give_up_after: Some(Duration::from_secs(30)),
             give_up_at_the_end: None,
+            live: false,
         }
     }
 }
 
 /// What the Enabler answered so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Acknowledgements {
     /// Records and gaps stored.
     pub accepted: u64,
@@ -61,8 +67,14 @@ pub struct Acknowledgements {
     pub retries: u64,
     /// Answers to nothing that was under way, or about another report: ignored.
     pub unexpected: u64,
-    /// Connections lost.
+    /// Connections made, and whether there is one now.
+    pub connections: u64,
+    pub connected: bool,
+    /// Connections lost, and attempts that failed.
     pub disconnects: u64,
+    /// From the BYE on the wire to the Response: of records that a BYE triggered, in their first revision; with
+    /// [`ClientOptions::live`] only.
+    pub latencies: Latencies,
     /// When everything was answered, after the outbox was closed.
     pub complete: Option<Instant>,
     /// The rejected reports, the first [`Self::PARKED`] of them; the rest is only counted.
@@ -72,6 +84,21 @@ pub struct Acknowledgements {
 impl Acknowledgements {
     /// Most rejected reports kept for the operator.
     pub const PARKED: usize = 1000;
+}
+
+/// A look at [`Acknowledgements`] while they grow. Every clone looks at the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Answers(Arc<Mutex<Acknowledgements>>);
+
+impl Answers {
+    /// Takes from them what is asked.
+    pub fn look<T>(&self, at: impl FnOnce(&Acknowledgements) -> T) -> T {
+        at(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut Acknowledgements)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 /// A report that the Enabler will never take.

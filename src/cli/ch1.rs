@@ -106,6 +106,7 @@ impl Delivery {
             origin_state_id: since_the_epoch(),
             give_up_after: patience.meanwhile,
             give_up_at_the_end: patience.at_the_end,
+            live: patience.meanwhile.is_none(),
             ..ClientOptions::default()
         };
         let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;

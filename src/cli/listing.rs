@@ -146,7 +146,7 @@ impl Disk {
     }
 
     fn execute(mut statement: CachedStatement<'_>, record: &SealedRecord) -> Result<usize, ListingError> {
-        let SealedRecord { record_id, revision, answer, stop, body } = record;
+        let SealedRecord { record_id, revision, answer, stop, trigger: _, body } = record;
         let answer = answer.map(Timestamp::nanos);
         Ok(statement.execute(params![record_id.0, revision, answer, stop.nanos(), &body[..]])?)
     }

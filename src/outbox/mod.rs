@@ -8,7 +8,9 @@
 mod queue;
 mod report;
 
+use core::time::Duration;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -90,7 +92,7 @@ impl Outbox {
         if shared.closed || shared.abandoned {
             return Err(Refused::Closed(report));
         }
-        let sequence = shared.queue.push(report);
+        let sequence = shared.queue.push(report, Instant::now());
         let wake = shared.queue.is_worth_sending();
         drop(shared);
         if wake {
@@ -122,6 +124,19 @@ impl Outbox {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.lock().queue.counts()
+    }
+
+    /// Most that may be kept.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.lock().queue.limits()
+    }
+
+    /// For how long the report has been kept that waits for its answer the longest.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Duration> {
+        let since = self.lock().queue.oldest()?;
+        Some(since.elapsed())
     }
 
     /// Closed and empty: everything was answered.

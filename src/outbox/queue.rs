@@ -1,6 +1,7 @@
 //! The outbox without its lock: which reports wait, which are under way, which may leave next.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Instant;
 
 use foldhash::fast::RandomState;
 
@@ -66,6 +67,7 @@ pub struct Queue {
 struct Entry {
     report: Report,
     bytes: usize,
+    since: Instant,
     state: State,
     possible_duplicate: bool,
 }
@@ -91,6 +93,17 @@ impl Queue {
         self.counts
     }
 
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Since when the report is kept that waits for its answer the longest.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Instant> {
+        self.entries.first_key_value().map(|(_, entry)| entry.since)
+    }
+
     /// Whether one more report of this size fits the bounds.
     #[must_use]
     pub fn has_room(&self, bytes: usize) -> bool {
@@ -114,8 +127,8 @@ impl Queue {
         self.counts.under_way == 0 || self.ready.len().is_multiple_of(TOGETHER)
     }
 
-    /// Keeps a report and gives its sequence. The caller has asked [`Self::has_room`].
-    pub fn push(&mut self, report: Report) -> u64 {
+    /// Keeps a report from now on, and gives its sequence. The caller has asked [`Self::has_room`].
+    pub fn push(&mut self, report: Report, now: Instant) -> u64 {
         let sequence = self.counts.pushed + 1;
         let bytes = report.bytes();
         let line = report.record_id().map(|id| self.lines.entry(id));
@@ -133,7 +146,7 @@ impl Queue {
         if state == State::Ready {
             self.ready.insert(sequence);
         }
-        self.entries.insert(sequence, Entry { report, bytes, state, possible_duplicate: false });
+        self.entries.insert(sequence, Entry { report, bytes, since: now, state, possible_duplicate: false });
         self.counts.pushed = sequence;
         self.counts.kept += 1;
         self.counts.bytes += bytes;
@@ -220,6 +233,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -236,6 +251,10 @@ mod tests {
         Report::Gap(Gap { interface: "eth0".into(), from, to, count: 3, cause: GapCause::FramesLost })
     }
 
+    fn push(queue: &mut Queue, report: Report) -> u64 {
+        queue.push(report, Instant::now())
+    }
+
     fn taken(queue: &mut Queue) -> Vec<u64> {
         core::iter::from_fn(|| queue.take().map(|parcel| parcel.sequence)).collect()
     }
@@ -244,7 +263,7 @@ mod tests {
     fn leaves_in_order_and_only_once() {
         let mut queue = Queue::default();
         for id in 0..3 {
-            queue.push(record(id, 1));
+            push(&mut queue, record(id, 1));
         }
         assert_eq!(taken(&mut queue), [1, 2, 3]);
         assert!(taken(&mut queue).is_empty());
@@ -255,10 +274,27 @@ mod tests {
     }
 
     #[test]
+    fn the_oldest_is_the_one_without_an_answer_that_came_first() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.oldest(), None);
+        let start = Instant::now();
+        let times = [0, 1, 2].map(|seconds| start + Duration::from_secs(seconds));
+        for (id, time) in (0..3).zip(times) {
+            queue.push(record(id, 1), time);
+        }
+        taken(&mut queue);
+        queue.settle(2);
+        assert_eq!(queue.oldest(), Some(times[0]));
+        queue.settle(1);
+        queue.disconnected();
+        assert_eq!(queue.oldest(), Some(times[2]), "sent or not");
+    }
+
+    #[test]
     fn a_revision_waits_for_the_one_before_it() {
         let mut queue = Queue::default();
         for (id, revision) in [(1, 1), (1, 2), (2, 1), (1, 3)] {
-            queue.push(record(id, revision));
+            push(&mut queue, record(id, revision));
         }
         assert_eq!(taken(&mut queue), [1, 3]);
         assert!(queue.defer(1));
@@ -274,23 +310,23 @@ mod tests {
     #[test]
     fn the_sender_is_woken_for_the_first_report_and_then_for_many_together() {
         let mut queue = Queue::default();
-        queue.push(gap());
+        push(&mut queue, gap());
         assert!(queue.is_worth_sending(), "nothing is under way: nothing else would wake it");
         queue.take();
         let woken = (0..2 * TOGETHER).filter(|_| {
-            queue.push(gap());
+            push(&mut queue, gap());
             queue.is_worth_sending()
         });
         assert_eq!(woken.count(), 2);
         queue.settle(1);
-        queue.push(gap());
+        push(&mut queue, gap());
         assert!(queue.is_worth_sending());
     }
 
     #[test]
     fn marks_as_possible_duplicate_only_what_was_under_way_at_a_loss() {
         let mut queue = Queue::default();
-        (0..3).for_each(|id| _ = queue.push(record(id, 1)));
+        (0..3).for_each(|id| _ = push(&mut queue, record(id, 1)));
         queue.take();
         queue.take();
         queue.defer(2);
@@ -304,14 +340,14 @@ mod tests {
     fn bounds_hold_in_items_and_in_bytes() {
         let size = gap().bytes();
         let mut queue = Queue::new(Limits { items: 2, bytes: usize::MAX });
-        queue.push(gap());
+        push(&mut queue, gap());
         assert!(queue.has_room(size));
-        queue.push(gap());
+        push(&mut queue, gap());
         assert!(!queue.has_room(size));
 
         let mut queue = Queue::new(Limits { items: 9, bytes: size });
         assert!(queue.has_room(size + 1), "a giant passes alone");
-        queue.push(gap());
+        push(&mut queue, gap());
         assert!(!queue.has_room(1));
         queue.take();
         queue.settle(1);
@@ -355,7 +391,7 @@ mod tests {
                     Step::Push(_) | Step::PushGap => {
                         let report = match step { Step::Push(id) => record(id, 1), _ => gap() };
                         let id = report.record_id();
-                        kept.push((queue.push(report), id));
+                        kept.push((push(&mut queue, report), id));
                     }
                     Step::Take => {
                         // May leave: the first of its record, neither under way nor deferred.

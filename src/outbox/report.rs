@@ -4,7 +4,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::charging::RecordId;
+use crate::charging::{RecordId, Trigger};
 use crate::time::Timestamp;
 
 /// One report: kept until its Response.
@@ -26,13 +26,14 @@ pub struct SealedRecord {
     /// With the id, what tells a session from a later one with the same Call-ID and tags (rule 4).
     pub answer: Option<Timestamp>,
     pub stop: Timestamp,
+    pub trigger: Trigger,
     pub body: Bytes,
 }
 
 /// The body names people.
 impl fmt::Debug for SealedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { record_id, revision, answer: _, stop, body: _ } = self;
+        let Self { record_id, revision, answer: _, stop, trigger: _, body: _ } = self;
         write!(f, "SealedRecord({record_id:?}, revision {revision}, stop {stop})")
     }
 }
@@ -61,6 +62,22 @@ pub enum GapCause {
     RecordsDropped,
     /// The capture clock jumped forward, or the probe was not running.
     NotObserved,
+}
+
+impl GapCause {
+    /// In the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::FramesLost, Self::SessionsDropped, Self::RecordsDropped, Self::NotObserved];
+
+    /// A word for metrics, the same for ever.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FramesLost => "frames_lost",
+            Self::SessionsDropped => "sessions_dropped",
+            Self::RecordsDropped => "records_dropped",
+            Self::NotObserved => "not_observed",
+        }
+    }
 }
 
 impl Report {

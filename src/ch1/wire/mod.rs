@@ -54,6 +54,7 @@ pub fn seal_in<T: AsRef<[u8]>>(room: &mut Vec<u8>, record: &StopRecord<T>) -> Se
         revision: record.revision,
         answer: record.times.answer,
         stop: record.times.stop,
+        trigger: record.end.trigger,
         // Kept for long, and so without the room that it was written into.
         body: Bytes::copy_from_slice(room),
     }
