@@ -150,7 +150,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     let mut desk = LiveDesk::new(&delivery.outbox, printer, alive, !args.quiet && io::stderr().is_terminal());
     let watched = pipeline::watch(&mut capture, &mut core, &mut desk);
     supervisor.stopping(args.stop_within);
-    let (gaps, printer) = desk.finish();
+    let (desk, printer) = desk.finish();
     let delivered = delivery.finish();
     let unprinted = printer.finish();
     if !args.quiet
@@ -162,7 +162,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
             duplicate: acknowledgements.duplicates,
             rejected: acknowledgements.rejected,
             unacknowledged: delivered.unacknowledged,
-            gaps,
+            gaps: desk.gap_notices.sum(),
             damaged_files: 0,
             times: None,
         };

@@ -1,5 +1,7 @@
 //! EDGE: logs, progress, the closing summary.
 
+#[cfg(feature = "live")]
+mod desk_counts;
 pub mod log;
 mod progress;
 #[cfg(feature = "live")]
@@ -8,6 +10,8 @@ mod summary;
 #[cfg(feature = "live")]
 mod supervisor;
 
+#[cfg(feature = "live")]
+pub use desk_counts::{DeskCounts, GapNotices};
 pub use progress::Progress;
 #[cfg(feature = "live")]
 pub use status::Status;
