@@ -13,7 +13,7 @@ use super::live_desk::LiveDesk;
 use super::options::ChargingArgs;
 use super::printer::Printer;
 use super::{Ending, complain};
-use crate::capture::filter::{Counts, Filter, FilterOptions};
+use crate::capture::filter::{Counts, Filter, FilterOptions, Reason};
 use crate::capture::{LiveCapture, LiveError, Ring, Wake};
 use crate::charging::Options;
 use crate::outbox::Limits;
@@ -156,6 +156,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     if !args.quiet
         && let Some(acknowledgements) = &delivered.acknowledgements
     {
+        let filtered_out = capture.filter_counts();
         let summary = Summary {
             counts: core.counts(),
             accepted: acknowledgements.accepted,
@@ -164,10 +165,13 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
             unacknowledged: delivered.unacknowledged,
             gaps: desk.gap_notices.sum(),
             damaged_files: 0,
+            encrypted_in_kernel: filtered_out.map_or(0, |counts| counts.of(Reason::DropOpaque)),
+            lost_records: desk.records_lost,
+            latencies: acknowledgements.latencies.clone(),
             times: None,
         };
         let _ = write!(io::stderr(), "{summary}");
-        if let Some(counts) = capture.filter_counts() {
+        if let Some(counts) = filtered_out {
             let _ = writeln!(io::stderr(), "{}", filtered(&counts));
         }
     }

@@ -14,6 +14,7 @@ use super::listing::{Listing, ListingError};
 use super::options::{ChargingArgs, duration};
 use super::{Ending, complain};
 use crate::capture::{CaptureError, CaptureFiles};
+use crate::ch1::Latencies;
 use crate::charging::Options;
 use crate::outbox::Limits;
 use crate::pipeline::{self, Core};
@@ -130,6 +131,9 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
             unacknowledged: delivered.unacknowledged,
             gaps,
             damaged_files: files.damages().len() as u64,
+            encrypted_in_kernel: 0,
+            lost_records: 0,
+            latencies: Latencies::default(),
             times: Some(Times {
                 last_record,
                 last_acknowledgement: acknowledgements.complete.map(|complete| complete.duration_since(start)),

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::ch1::Latencies;
 use crate::probe::Counts;
 use crate::stream::StreamCounts;
 
@@ -19,6 +20,12 @@ pub struct Summary {
     pub gaps: u64,
     /// Files that could not be read to their end.
     pub damaged_files: u64,
+    /// Frames that the kernel's filter dropped because they are encrypted: they are in none of `counts`.
+    pub encrypted_in_kernel: u64,
+    /// Records that found no room on their way; of tap ports alone.
+    pub lost_records: u64,
+    /// From a BYE to the Response for its record; of tap ports alone.
+    pub latencies: Latencies,
     /// How long it took; of a replay alone.
     pub times: Option<Times>,
 }
@@ -55,6 +62,14 @@ impl fmt::Display for Summary {
         for line in self.lines() {
             write!(f, "{line}")?;
         }
+        let responses = self.latencies.buckets().count();
+        if responses > 0 {
+            let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+            let [half, most] = [0.5, 0.99].map(|part| millis(self.latencies.quantile(part)));
+            write!(f, "{:<18}{responses:>12}", "bye to response")?;
+            let longest = millis(self.latencies.longest());
+            writeln!(f, "   p50 {half:.1} ms, p99 {most:.1} ms, longest {longest:.1} ms")?;
+        }
         let Some(Times { last_record, last_acknowledgement }) = self.times else { return Ok(()) };
         write!(f, "{:<18}{:>10.3} s  until the last record", "time", last_record.as_secs_f64())?;
         if let Some(time) = last_acknowledgement {
@@ -90,10 +105,11 @@ impl Summary {
             ),
             line(
                 "opaque",
-                packet.opaque_esp + packet.opaque_macsec + stream.opaque + sip.opaque,
+                packet.opaque_esp + packet.opaque_macsec + self.encrypted_in_kernel + stream.opaque + sip.opaque,
                 &[
                     ("encrypted esp", packet.opaque_esp),
                     ("macsec", packet.opaque_macsec),
+                    ("either, dropped in kernel", self.encrypted_in_kernel),
                     ("tls or compressed streams", stream.opaque),
                     ("sigcomp", sip.opaque),
                 ],
@@ -182,6 +198,7 @@ impl Summary {
                     ("session timer", session.records_by_session_timer),
                     ("dialog failure", session.records_by_dialog_failure),
                     ("max session", session.records_by_max_session),
+                    ("lost", self.lost_records),
                 ],
             ),
         ]);
