@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 
-use crate::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
+use crate::ch1::{Acknowledgements, Answers, Ch1Client, Ch1Error, ClientOptions};
 use crate::enabler::{Enabler, EnablerError, Place};
 use crate::outbox::{Limits, Outbox};
 use crate::privilege::Files;
@@ -111,6 +111,11 @@ impl Delivery {
         };
         let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;
         Ok(Self { outbox, client, embedded })
+    }
+
+    /// What the Enabler answered so far, to look at.
+    pub(super) fn answers(&self) -> Answers {
+        self.client.answers()
     }
 
     /// Nothing more comes: waits for the last answers.

@@ -1,7 +1,9 @@
 //! `tolltap live`: records from tap and SPAN ports.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
 use std::thread;
 
 use clap::{Args, ValueEnum};
@@ -19,7 +21,8 @@ use crate::charging::Options;
 use crate::outbox::Limits;
 use crate::pipeline::{self, Core, WatchError};
 use crate::privilege::{self, Files, PrivilegeError};
-use crate::telemetry::{Summary, Supervisor};
+use crate::telemetry::metrics::{MetricsError, MetricsPort};
+use crate::telemetry::{Summary, Supervisor, Vitals};
 
 /// Reports that may wait for an Enabler that does not answer, in memory.
 const OUTBOX: Limits = Limits { items: 1 << 20, bytes: 1 << 30 };
@@ -62,6 +65,10 @@ pub struct LiveArgs {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 
+    /// Serve metrics for Prometheus on /metrics, and health on /health and /ready, to whoever asks there
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics: Option<SocketAddr>,
+
     /// No status line and no closing summary
     #[arg(short, long)]
     quiet: bool,
@@ -103,6 +110,8 @@ enum LiveCommandError {
     #[error(transparent)]
     Watch(#[from] WatchError),
     #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    #[error(transparent)]
     Delivery(#[from] DeliveryError),
     #[error("signals: {0}")]
     Signals(io::Error),
@@ -129,6 +138,7 @@ pub fn run(args: &LiveArgs) -> Ending {
 }
 
 fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
+    let port = args.metrics.map(MetricsPort::listen).transpose()?;
     let ring = Ring { bytes: args.ring << 20, ..Ring::default() };
     let (mut capture, attached) = LiveCapture::open(&args.interfaces, ring, filter(args, ring))?;
     let mut supervisor = Supervisor::of_environment().map_err(LiveCommandError::Supervisor)?;
@@ -137,17 +147,25 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     let patience = Patience { meanwhile: None, at_the_end: Some(args.stop_within) };
     let delivery = Delivery::start(&args.ch1, patience, OUTBOX)?;
     let printer = Printer::start(args.format).map_err(LiveCommandError::Output)?;
+    let vitals = Arc::new(Vitals::new(&args.interfaces, Arc::clone(&delivery.outbox), delivery.answers()));
+    let served = port.as_ref().map(MetricsPort::address);
+    if let Some(port) = port {
+        port.serve(Arc::clone(&vitals))?;
+    }
     stop_at_signals(capture.wake()).map_err(LiveCommandError::Signals)?;
     if !args.quiet {
         for (interface, attached) in args.interfaces.iter().zip(&attached) {
             eprintln!("watching {interface}; ring {} MiB; kernel filter {attached}; {kept}", args.ring);
+        }
+        if let Some(address) = served {
+            eprintln!("metrics on http://{address}/metrics");
         }
     }
     supervisor.ready();
 
     let mut core = Core::new(charging, args.workers.into());
     let alive = supervisor.try_clone().map_err(LiveCommandError::Supervisor)?;
-    let mut desk = LiveDesk::new(&delivery.outbox, printer, alive, !args.quiet && io::stderr().is_terminal());
+    let mut desk = LiveDesk::new(&delivery.outbox, printer, &vitals, alive, !args.quiet && io::stderr().is_terminal());
     let watched = pipeline::watch(&mut capture, &mut core, &mut desk);
     supervisor.stopping(args.stop_within);
     let (desk, printer) = desk.finish();

@@ -10,7 +10,7 @@ use crate::charging::PackedRecord;
 use crate::outbox::{Gap, GapCause, Outbox, Refused, Report, SealedRecord};
 use crate::pipeline::{Receiver, Standing};
 use crate::probe::{Loss, Note};
-use crate::telemetry::{DeskCounts, Status, Supervisor, log};
+use crate::telemetry::{DeskCounts, Status, Supervisor, Vitals, log};
 use crate::time::Timestamp;
 
 /// Takes records from the core while it watches: each goes to the outbox, and is printed.
@@ -25,6 +25,8 @@ pub(super) struct LiveDesk<'a> {
     /// Room to write a record in, used again and again.
     room: Vec<u8>,
     status: Option<Status>,
+    /// Where it is shown how things stand.
+    vitals: &'a Vitals,
     supervisor: Supervisor,
     /// Gap notices that found no room yet.
     untold: VecDeque<Gap>,
@@ -34,10 +36,16 @@ pub(super) struct LiveDesk<'a> {
 }
 
 impl<'a> LiveDesk<'a> {
-    pub(super) fn new(outbox: &'a Outbox, printer: Printer, supervisor: Supervisor, status: bool) -> Self {
+    pub(super) fn new(
+        outbox: &'a Outbox,
+        printer: Printer,
+        vitals: &'a Vitals,
+        supervisor: Supervisor,
+        status: bool,
+    ) -> Self {
         let status = status.then(Status::new);
         let (room, untold, counts) = (Vec::new(), VecDeque::new(), DeskCounts::default());
-        Self { outbox, printer, room, status, supervisor, untold, lost_before: 0, counts }
+        Self { outbox, printer, room, status, vitals, supervisor, untold, lost_before: 0, counts }
     }
 
     /// Gives what it counted, and the printer.
@@ -46,6 +54,7 @@ impl<'a> LiveDesk<'a> {
         if !self.untold.is_empty() {
             tracing::error!(notices = self.untold.len(), "the Charging Enabler was not told of all that was lost");
         }
+        self.vitals.stop(self.counts);
         (self.counts, self.printer)
     }
 
@@ -140,24 +149,28 @@ impl Receiver for LiveDesk<'_> {
         if let Some(status) = &mut self.status {
             status.show(&standing, self.counts.records);
         }
+        self.vitals.stand(standing, self.counts);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::ch1::samples;
+    use crate::ch1::{Answers, samples};
     use crate::cli::format::Format;
     use crate::outbox::Limits;
     use crate::packet::InterfaceId;
 
-    /// An outbox with room for so many reports.
-    fn outbox(items: usize) -> Outbox {
-        Outbox::new(Limits { items, bytes: usize::MAX })
+    /// An outbox with room for so many reports, and what shows it.
+    fn outbox(items: usize) -> (Arc<Outbox>, Vitals) {
+        let outbox = Arc::new(Outbox::new(Limits { items, bytes: usize::MAX }));
+        (Arc::clone(&outbox), Vitals::new(&[], outbox, Answers::default()))
     }
 
-    fn desk(outbox: &Outbox) -> LiveDesk<'_> {
-        LiveDesk::new(outbox, Printer::start(Format::Json).unwrap(), Supervisor::default(), false)
+    fn desk<'a>(outbox: &'a Outbox, vitals: &'a Vitals) -> LiveDesk<'a> {
+        LiveDesk::new(outbox, Printer::start(Format::Json).unwrap(), vitals, Supervisor::default(), false)
     }
 
     fn loss(interface: u16, second: i64, count: u64) -> Loss {
@@ -177,8 +190,8 @@ mod tests {
 
     #[test]
     fn a_gap_notice_that_finds_no_room_is_told_later_and_is_no_lost_record() {
-        let outbox = outbox(1);
-        let mut desk = desk(&outbox);
+        let (outbox, vitals) = outbox(1);
+        let mut desk = desk(&outbox, &vitals);
         for (interface, second) in [(0, 10), (0, 20), (1, 30)] {
             assert!(desk.loss(loss(interface, second, 5)).is_continue());
         }
@@ -192,8 +205,8 @@ mod tests {
 
     #[test]
     fn gap_notices_of_one_port_that_wait_become_one() {
-        let outbox = outbox(1);
-        let mut desk = desk(&outbox);
+        let (outbox, vitals) = outbox(1);
+        let mut desk = desk(&outbox, &vitals);
         for second in [10, 20, 40, 30] {
             assert!(desk.loss(loss(0, second, 5)).is_continue());
         }
@@ -205,8 +218,8 @@ mod tests {
 
     #[test]
     fn a_notice_that_never_found_room_did_not_leave() {
-        let outbox = outbox(1);
-        let mut desk = desk(&outbox);
+        let (outbox, vitals) = outbox(1);
+        let mut desk = desk(&outbox, &vitals);
         assert!(desk.loss(loss(0, 10, 5)).is_continue());
         assert!(desk.loss(loss(0, 20, 5)).is_continue());
         assert_eq!(desk.finish().0.gap_notices.sum(), 1);
@@ -214,8 +227,8 @@ mod tests {
 
     #[test]
     fn records_that_find_no_room_are_counted_and_told() {
-        let outbox = outbox(1);
-        let mut desk = desk(&outbox);
+        let (outbox, vitals) = outbox(1);
+        let mut desk = desk(&outbox, &vitals);
         let record = wire::seal(&samples::bare());
         for _ in 0..3 {
             assert!(desk.send_record(record.clone()).is_continue());
@@ -235,8 +248,8 @@ mod tests {
 
     #[test]
     fn records_lost_before_the_desk_are_told_once() {
-        let outbox = outbox(9);
-        let mut desk = desk(&outbox);
+        let (outbox, vitals) = outbox(9);
+        let mut desk = desk(&outbox, &vitals);
         let standing = Standing { records_lost: 7, now: Some(samples::at(50)), ..Standing::default() };
         desk.progress(standing.clone());
         desk.progress(standing);

@@ -47,3 +47,10 @@ impl ByInterface {
         }
     }
 }
+
+impl From<Vec<InterfaceCounts>> for ByInterface {
+    /// In the order of the numbers of the interfaces.
+    fn from(counts: Vec<InterfaceCounts>) -> Self {
+        Self(counts)
+    }
+}

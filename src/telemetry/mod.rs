@@ -1,8 +1,10 @@
-//! EDGE: logs, progress, the closing summary.
+//! EDGE: logs, progress, the closing summary, metrics.
 
 #[cfg(feature = "live")]
 mod desk_counts;
 pub mod log;
+#[cfg(feature = "live")]
+pub mod metrics;
 mod progress;
 #[cfg(feature = "live")]
 mod status;
@@ -12,6 +14,8 @@ mod supervisor;
 
 #[cfg(feature = "live")]
 pub use desk_counts::{DeskCounts, GapNotices};
+#[cfg(feature = "live")]
+pub use metrics::Vitals;
 pub use progress::Progress;
 #[cfg(feature = "live")]
 pub use status::Status;

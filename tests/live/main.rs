@@ -10,10 +10,15 @@ mod cli_support;
 mod common;
 mod cut_off;
 mod doctor;
+#[path = "../metrics/exposition.rs"]
+mod exposition;
 mod kamailio;
 mod lab;
 mod lossy;
+mod metrics;
 mod network;
+#[path = "../metrics/packets.rs"]
+mod packets;
 mod ports;
 mod privileges;
 mod probe;

@@ -1,4 +1,7 @@
-//! What a probe that runs can say of itself.
+//! What a running probe shows: the page of metrics, and the port on which it is asked for.
 
+mod exposition;
+mod http;
 mod interfaces;
 mod packets;
+mod page;
