@@ -90,8 +90,8 @@ pub(super) struct Delivered {
 }
 
 impl Delivery {
-    /// Starts an Enabler where none is named, and the client.
-    pub(super) fn start(args: &Ch1Args, patience: Patience, limits: Limits) -> Result<Self, DeliveryError> {
+    /// Starts an Enabler where none is named, and the client. `live`: sessions end while it is watched.
+    pub(super) fn start(args: &Ch1Args, patience: Patience, limits: Limits, live: bool) -> Result<Self, DeliveryError> {
         let (url, embedded) = match &args.enabler {
             Some(url) => (url.clone(), None),
             None => {
@@ -106,7 +106,7 @@ impl Delivery {
             origin_state_id: since_the_epoch(),
             give_up_after: patience.meanwhile,
             give_up_at_the_end: patience.at_the_end,
-            live: patience.meanwhile.is_none(),
+            live,
             ..ClientOptions::default()
         };
         let client = Ch1Client::start(&url, options, Arc::clone(&outbox))?;

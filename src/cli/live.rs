@@ -145,7 +145,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     // Threads have the privileges of the one that started them: from here on there may be others, and not before.
     let kept = privilege::give_up((!args.no_sandbox).then(|| files(args)).as_ref())?;
     let patience = Patience { meanwhile: None, at_the_end: Some(args.stop_within) };
-    let delivery = Delivery::start(&args.ch1, patience, OUTBOX)?;
+    let delivery = Delivery::start(&args.ch1, patience, OUTBOX, true)?;
     let printer = Printer::start(args.format).map_err(LiveCommandError::Output)?;
     let vitals = Arc::new(Vitals::new(&args.interfaces, Arc::clone(&delivery.outbox), delivery.answers()));
     let served = port.as_ref().map(MetricsPort::address);

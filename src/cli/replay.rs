@@ -95,7 +95,7 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
     let start = Instant::now();
     let mut files = CaptureFiles::open(&args.files)?;
     let patience = Patience { meanwhile: Some(args.give_up_after), at_the_end: None };
-    let delivery = Delivery::start(&args.ch1, patience, Limits::default())?;
+    let delivery = Delivery::start(&args.ch1, patience, Limits::default(), false)?;
 
     // What a pipe said last must not wait for more of it to fill a round.
     let workers = if files.may_wait() { 1 } else { args.workers.into() };

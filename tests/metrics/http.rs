@@ -1,7 +1,7 @@
 //! The port as those who ask see it.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -90,6 +90,15 @@ fn head_has_no_body() {
     let (head, body) = ask(address, "HEAD /metrics HTTP/1.1\r\nHost: probe\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     assert_eq!(body, "");
+}
+
+#[test]
+fn who_has_said_all_still_gets_its_answer() {
+    let (address, _vitals) = served();
+    let mut stream = connect(address);
+    stream.write_all(b"GET /health HTTP/1.0\r\n\r\n").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert!(rest(stream).ends_with("\r\n\r\nok\n"));
 }
 
 #[test]

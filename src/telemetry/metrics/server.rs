@@ -119,6 +119,8 @@ async fn converse(stream: TcpStream, vitals: Arc<Vitals>) {
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(REQUEST).max_buf_size(HEAD).keep_alive(false);
+    // Who says first that it has said all still wants its answer.
+    http.half_close(true);
     // A peer that breaks off, or speaks something else, concerns nobody but itself.
     let _ = http.serve_connection(TokioIo::new(stream), answer).await;
 }
