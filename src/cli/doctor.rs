@@ -85,8 +85,11 @@ pub fn run(args: &DoctorArgs, mut out: impl Write) -> Ending {
     let options = Options { reorder: args.reorder, sip_ports: args.sip_ports.clone(), wall_clock: None };
     let examined = if args.interfaces.is_empty() { read(args, options) } else { watch(args, options) };
     let ending = examined.and_then(|(report, ending)| {
-        print(&report, args.format, &mut out).map_err(DoctorError::Output)?;
-        Ok(ending)
+        match print(&report, args.format, &mut out) {
+            // Nobody reads any more.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(DoctorError::Output(error)),
+            _ => Ok(ending),
+        }
     });
     ending.unwrap_or_else(|error| {
         complain(&error);
@@ -161,8 +164,12 @@ fn watch(args: &DoctorArgs, options: Options) -> Result<(Report, Ending), Doctor
     if failed.is_none() {
         std::thread::sleep(LAST_BLOCK);
         let end = Instant::now();
-        while end.elapsed() < LAST_READING && take(&mut capture, &mut doctor)? > 0 {
-            last = Instant::now();
+        while failed.is_none() && end.elapsed() < LAST_READING {
+            match take(&mut capture, &mut doctor) {
+                Ok(0) => break,
+                Ok(_) => last = Instant::now(),
+                Err(error) => failed = Some(error),
+            }
         }
     }
     doctor.idle(last.elapsed());

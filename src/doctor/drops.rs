@@ -7,6 +7,8 @@ use super::text::{count, counted, percent};
 /// As of the bytes of TCP.
 const RESERVATION: f64 = 0.001;
 const NOT_FIT: f64 = 0.01;
+/// Where one frame in ten was not looked at, a tap cannot be called good.
+const OVERRUN: f64 = 0.1;
 
 /// What the sources say of themselves. `in_files`: what whoever wrote them has noted.
 pub(super) fn conclude(sources: &[Source], frames: u64, in_files: u64, findings: &mut Findings) {
@@ -39,13 +41,13 @@ pub(super) fn conclude(sources: &[Source], frames: u64, in_files: u64, findings:
     let part = share(by_ring, frames + by_ring);
     if by_ring > 0 {
         findings.found(
-            ("doctor_overrun", Severity::Note, part),
+            ("doctor_overrun", if part >= OVERRUN { Severity::Reservation } else { Severity::Note }, part),
             format!(
                 "{} of the frames ({}) came faster than this examination reads: not the tap's loss, and left out of what is said of loss",
                 percent(part),
                 count(by_ring)
             ),
-            "no harm: the kernel's filter spares tolltap live these frames, and this examination looks at all of them",
+            "no harm: the kernel's filter spares tolltap live these frames; but little can be said here of loss",
             "a larger --ring; or look at the port at a quieter hour",
             &[("share", Figure::Share(part)), ("frames", Figure::Count(by_ring))],
         );

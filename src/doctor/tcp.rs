@@ -171,7 +171,7 @@ impl Way {
     fn segment(&mut self, now: Timestamp, tcp: &TcpSegment<'_>, reorder: Duration, figures: &mut TcpFigures) {
         self.segments = self.segments.saturating_add(1);
         self.established += u32::from(tcp.ack && !tcp.syn && !tcp.rst);
-        let length = tcp.wire_len.max(tcp.payload.len() as u32) + u32::from(tcp.syn) + u32::from(tcp.fin);
+        let length = tcp.wire_len.max(tcp.payload.len() as u32).wrapping_add(u32::from(tcp.syn) + u32::from(tcp.fin));
         let (from, to) = (tcp.sequence, tcp.sequence.wrapping_add(length));
         if tcp.syn {
             self.forget();
@@ -235,6 +235,7 @@ impl Way {
             ahead(hole.to, hole.from) > 0
         });
         self.holes.extend(rest);
+        self.holes.sort_by_key(|hole| hole.since);
         self.holes.truncate(HOLES);
     }
 
