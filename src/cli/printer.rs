@@ -11,6 +11,11 @@ use crate::outbox::SealedRecord;
 /// Records that may wait to be printed. At the bound the newest are not: whoever reads the output is no reason to keep one
 /// from the Charging Enabler.
 const ROOM: usize = 65_536;
+/// Records printed together, from which on the next wait for company: more are on their way then, and a wake costs more than a
+/// line does.
+const BUSY: usize = 4;
+/// How long they wait.
+const COMPANY: Duration = Duration::from_millis(2);
 /// How long the last records may take to be printed.
 const LAST_PRINTING: Duration = Duration::from_secs(1);
 
@@ -59,10 +64,16 @@ impl Printer {
 fn print(format: Format, waiting: &Receiver<SealedRecord>) -> Result<(), WriteError> {
     let mut writer = RecordWriter::new(format, BufWriter::new(io::stdout()))?;
     writer.flush()?;
+    let mut together = 0;
     while let Ok(record) = waiting.recv() {
+        if together >= BUSY {
+            thread::sleep(COMPANY);
+        }
         writer.write(&record.body)?;
+        together = 1;
         for record in waiting.try_iter() {
             writer.write(&record.body)?;
+            together += 1;
         }
         // Whoever follows the output sees a record when it leaves.
         writer.flush()?;
