@@ -92,7 +92,6 @@ impl Supervisor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::Counts;
 
     fn told(manager: &UnixDatagram) -> String {
         let mut datagram = [0; 512];
