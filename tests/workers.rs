@@ -14,8 +14,8 @@ use common::rng::Rng;
 use common::scenario::{Carrier, Scenario};
 use common::transports::Transports;
 use common::tunnels::Encapsulation;
-use tolltap::packet::LinkType;
-use tolltap::probe::Options;
+use tolltap::packet::{InterfaceId, LinkType};
+use tolltap::probe::{Loss, Options};
 
 fn scenarios() -> Vec<Scenario> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
@@ -76,7 +76,8 @@ fn every_scenario_is_the_same_for_any_number_of_workers() {
     assert!(records > 1_000, "{records} records prove little");
 }
 
-/// A tenth of the frames lost, some late by up to four seconds, some noise in between.
+/// A tenth of the frames lost, as one interface says or not, some late by up to four seconds, some seen by another interface
+/// that is a second behind, some noise in between.
 fn mangled(inputs: Vec<TestInput>, rng: &mut Rng) -> Vec<TestInput> {
     let mut late = Vec::new();
     let mut rest = Vec::new();
@@ -89,10 +90,21 @@ fn mangled(inputs: Vec<TestInput>, rng: &mut Rng) -> Vec<TestInput> {
             let kind = noise::EVERY[rng.below(noise::EVERY.len())];
             late.push((time.nanos(), TestInput::frame(time, LinkType::Ethernet, noise::frame(kind, rng))));
         }
-        if !rng.one_in(10) {
-            let delay = if rng.one_in(8) { rng.below(4_000_000_000) } else { 0 };
-            late.push((time.nanos() + delay as i64, input));
+        if rng.one_in(10) {
+            if rng.one_in(2) {
+                let loss = Loss { interface: InterfaceId(0), from: time, to: time, count: 1 };
+                late.push((time.nanos(), TestInput::Loss(loss)));
+            }
+            continue;
         }
+        let delay = if rng.one_in(8) { rng.below(4_000_000_000) } else { 0 };
+        if rng.one_in(3)
+            && let TestInput::Frame { time, link, bytes, wire_len, .. } = input.clone()
+        {
+            let again = TestInput::Frame { time, link, bytes, wire_len, interface: 1 };
+            late.push((time.nanos() + 1_000_000_000, again));
+        }
+        late.push((time.nanos() + delay as i64, input));
     }
     late.sort_by_key(|(arrival, _)| *arrival);
     late.into_iter().map(|(_, input)| input).chain(rest).collect()

@@ -34,6 +34,8 @@ pub(super) struct Delivery {
     answers: Answers,
     /// Since when reports wait without any of them being settled; nothing waits when absent.
     waiting_since: Option<Instant>,
+    /// It is known that nothing more will come.
+    closing: bool,
     /// When what was deferred may leave again, and how long the wait was.
     retry: Option<Instant>,
     retry_backoff: Backoff,
@@ -59,7 +61,18 @@ impl Delivery {
         let retry_backoff = Backoff::new(&options);
         let last = "not connected yet".to_owned();
         let address = url.to_owned();
-        Self { address, endpoint, options, outbox, answers, waiting_since: None, retry: None, retry_backoff, last }
+        Self {
+            address,
+            endpoint,
+            options,
+            outbox,
+            answers,
+            waiting_since: None,
+            closing: false,
+            retry: None,
+            retry_backoff,
+            last,
+        }
     }
 
     /// Delivers until the outbox is drained or the patience is at its end.
@@ -125,11 +138,22 @@ impl Delivery {
                 () = at(give_up) => return Some(Ending::GiveUp),
                 () = self.outbox.changed() => {}
             }
+            // What is left of the time is for trying.
+            if self.outbox.is_closed() && !self.closing {
+                return None;
+            }
         }
     }
 
-    /// When patience ends: counted from the last progress, and only while something waits.
+    /// When patience ends: counted from the last progress, and only while something waits. That of the end begins with the end:
+    /// an Enabler that was away until then may come back within it.
     fn give_up_at(&mut self) -> Option<Instant> {
+        if self.outbox.is_closed()
+            && !core::mem::replace(&mut self.closing, true)
+            && self.options.give_up_at_the_end.is_some()
+        {
+            self.waiting_since = None;
+        }
         if self.outbox.counts().kept == 0 {
             self.waiting_since = None;
             return None;

@@ -53,6 +53,13 @@ fn is_at_an_address(url: &str) -> bool {
     authority.parse::<SocketAddr>().is_ok() || bare.parse::<IpAddr>().is_ok()
 }
 
+impl Ch1Args {
+    /// Whether records are kept no longer than this process lives.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.enabler.is_none() && self.store.is_none()
+    }
+}
+
 /// How long an Enabler may say nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Patience {

@@ -157,6 +157,9 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
         for (interface, attached) in args.interfaces.iter().zip(&attached) {
             eprintln!("watching {interface}; ring {} MiB; kernel filter {attached}; {kept}", args.ring);
         }
+        if args.ch1.is_temporary() {
+            eprintln!("no --enabler and no --store: records are acknowledged by this process, and gone when it ends");
+        }
         if let Some(address) = served {
             eprintln!("metrics on http://{address}/metrics");
         }
@@ -224,19 +227,21 @@ fn files(args: &LiveArgs) -> Files {
     files
 }
 
-/// Tells the capture to stop at SIGINT or SIGTERM.
+/// Tells the capture to stop at SIGINT or SIGTERM; also at SIGHUP, which a terminal that is gone sends, and which would end the
+/// process with all that waits.
 pub(super) fn stop_at_signals(wake: Wake) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut interrupted, mut terminated) = {
+    let (mut interrupted, mut terminated, mut hung_up) = {
         // Signals are taken from here on, not from when the thread gets to run.
         let _entered = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
     };
     let wait = move || {
         runtime.block_on(async {
             tokio::select! {
                 _ = interrupted.recv() => {}
                 _ = terminated.recv() => {}
+                _ = hung_up.recv() => {}
             }
         });
         wake.stop();

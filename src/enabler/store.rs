@@ -48,7 +48,7 @@ pub enum Arrival {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Accepted,
-    /// The same revision, or a later one, was there.
+    /// The same revision was there, not less complete, or a later one.
     Duplicate,
     Rejected(Invalid),
 }
@@ -82,6 +82,18 @@ struct Stored {
     start: Option<i64>,
     first: Option<i64>,
     stop: i64,
+    trigger: i32,
+}
+
+impl Stored {
+    /// Rule 14: of one revision, by two probes or by one that began anew, the more complete stays. What knows the start knows the
+    /// duration; what rests on a BYE knows the end.
+    fn is_less_complete_than(&self, digest: &Digest<'_>) -> bool {
+        let bye = v1::Trigger::Bye as i32;
+        let (had, has) =
+            ((self.start.is_some(), self.trigger == bye), (start(&digest.key).is_some(), digest.trigger == bye));
+        self.revision == digest.key.revision && had != has && had.0 <= has.0 && had.1 <= has.1
+    }
 }
 
 impl Store {
@@ -159,8 +171,8 @@ impl<'a> Statements<'a> {
     fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             find: connection.prepare_cached(
-                "SELECT id, revision, start_time, first_time, stop_time, occurrence FROM record WHERE record_id = ?1 \
-                 ORDER BY id",
+                "SELECT id, revision, start_time, first_time, stop_time, occurrence, trigger FROM record \
+                 WHERE record_id = ?1 ORDER BY id",
             )?,
             insert: connection.prepare_cached(
                 "INSERT OR IGNORE INTO record (record_id, revision, withdrawn, start_time, first_time, stop_time, \
@@ -186,6 +198,7 @@ impl<'a> Statements<'a> {
             return Ok(Outcome::Accepted);
         }
         let to = match self.same_session(&digest.key)? {
+            Found::Session(stored) if stored.is_less_complete_than(&digest) => To::Over { row: stored.row },
             Found::Session(stored) if stored.revision >= digest.key.revision => return Ok(Outcome::Duplicate),
             Found::Session(stored) => To::Over { row: stored.row },
             Found::Others(highest) => To::New { occurrence: highest.saturating_add(1) },
@@ -211,6 +224,7 @@ impl<'a> Statements<'a> {
                 start: row.get(2)?,
                 first: row.get(3)?,
                 stop: row.get(4)?,
+                trigger: row.get(6)?,
             };
             if start.is_some() && stored.start == start {
                 return Ok(Found::Session(stored));

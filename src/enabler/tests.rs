@@ -71,6 +71,27 @@ fn a_higher_revision_replaces_and_a_lower_one_is_a_duplicate() {
 }
 
 #[test]
+fn of_two_that_say_the_same_revision_the_more_complete_stays() {
+    let late = session(None, 60, 1);
+    let whole = session(Some(10), 60, 1);
+    let mut timed_out = session(Some(10), 40, 1);
+    timed_out.end.trigger = Trigger::SessionTimer;
+    for (worse, better) in [(&late, &whole), (&timed_out, &whole)] {
+        let (_directory, mut store) = open();
+        assert_eq!(put(&mut store, worse), Outcome::Accepted);
+        assert_eq!(put(&mut store, better), Outcome::Accepted);
+        assert_eq!(put(&mut store, worse), Outcome::Duplicate);
+        assert_eq!(put(&mut store, better), Outcome::Duplicate);
+        assert_eq!(all(&store), std::slice::from_ref(better));
+    }
+    // Neither knows all that the other does: the first stays.
+    let (_directory, mut store) = open();
+    put(&mut store, &late);
+    assert_eq!(put(&mut store, &timed_out), Outcome::Duplicate);
+    assert_eq!(all(&store), [late]);
+}
+
+#[test]
 fn a_revision_may_learn_the_start() {
     let (_directory, mut store) = open();
     put(&mut store, &session(None, 60, 1));

@@ -4,10 +4,7 @@ use core::ops::ControlFlow;
 use std::io;
 
 use super::shared::{Sharing, share};
-#[cfg(feature = "live")]
-use crate::probe::ByInterface;
-use crate::probe::{Counts, Input, Options, Output, Probe, Workers};
-#[cfg(feature = "live")]
+use crate::probe::{ByInterface, Counts, Input, LedgerWorker, Options, Output, Probe, Workers};
 use crate::time::Timestamp;
 
 /// The core, to be driven by [`replay`](super::replay) or `watch`.
@@ -41,6 +38,33 @@ impl Core {
         match self {
             Self::One(probe) => probe.counts(),
             Self::Many(workers) => workers.counts(),
+        }
+    }
+
+    /// Dialogs and attempts that are kept at the moment.
+    #[must_use]
+    pub fn dialogs(&self) -> usize {
+        match self {
+            Self::One(probe) => probe.dialogs(),
+            Self::Many(workers) => workers.ledgers.iter().map(LedgerWorker::dialogs).sum(),
+        }
+    }
+
+    /// The capture clock; absent before the first frame.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
+        match self {
+            Self::One(probe) => probe.now(),
+            Self::Many(workers) => workers.gate.now(),
+        }
+    }
+
+    /// What each interface did not show.
+    #[must_use]
+    pub fn interfaces(&self) -> ByInterface {
+        match self {
+            Self::One(probe) => probe.interfaces(),
+            Self::Many(workers) => workers.interfaces(),
         }
     }
 
@@ -125,5 +149,50 @@ impl<H: Hand> Feed<'_, H> {
             Self::One { probe, .. } => probe.interfaces(),
             Self::Many(sharing) => sharing.interfaces(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::packet::{Frame, InterfaceId, LinkType};
+
+    /// An answered session's BYE, as an IPv4 packet.
+    fn bye(number: u64) -> Vec<u8> {
+        let text = format!(
+            "BYE sip:b@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{number}\r\nFrom: <sip:a@192.0.2.1>;tag=a\r\n\
+             To: <sip:b@192.0.2.2>;tag=b\r\nCall-ID: {number}@192.0.2.1\r\nCSeq: 2 BYE\r\nContent-Length: 0\r\n\r\n"
+        );
+        let [high, low] = u16::try_from(28 + text.len()).unwrap().to_be_bytes();
+        let mut packet = vec![0x45, 0, high, low, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+        let [high, low] = u16::try_from(8 + text.len()).unwrap().to_be_bytes();
+        packet.extend([0x13, 0xc4, 0x13, 0xc4, high, low, 0, 0]);
+        packet.extend(text.as_bytes());
+        packet
+    }
+
+    #[test]
+    fn a_worker_that_panics_ends_the_driving_and_the_panic_goes_on() {
+        let options = Options { orphan_bye: crate::probe::OrphanBye::All, ..Options::default() };
+        let mut core = Core::new(options, 2);
+        let hand = |output| -> ControlFlow<()> { panic!("nobody wants {output:?}") };
+        let mut fed = 0;
+        let driven = catch_unwind(AssertUnwindSafe(|| {
+            core.run(&hand, |core| {
+                // Far more than the queues hold: that it ends shows that it was told.
+                while fed < 100_000_000 {
+                    fed += 1;
+                    let bytes = &bye(fed);
+                    let time = Timestamp::from_nanos(fed as i64 * 10_000_000);
+                    let (link, interface, number) = (LinkType::RawIp, InterfaceId(0), fed);
+                    let frame = Frame { time, link, bytes, wire_len: bytes.len() as u32, interface, number };
+                    core.handle(Input::Frame(frame))?;
+                }
+                ControlFlow::Continue(())
+            })
+        }));
+        assert!(driven.is_err() && fed < 1_000_000, "{fed}");
     }
 }

@@ -111,7 +111,8 @@ impl<T> Handover<T> {
         core::mem::swap(&mut shared.queue, taken);
         shared.together = taken.len();
         drop(shared);
-        self.roomy.notify_one();
+        // Several may give.
+        self.roomy.notify_all();
         !taken.is_empty()
     }
 }
@@ -125,8 +126,8 @@ impl<T> Drop for Side<'_, T> {
             shared.gone = true;
         }
         drop(shared);
-        self.handover.filled.notify_one();
-        self.handover.roomy.notify_one();
+        self.handover.filled.notify_all();
+        self.handover.roomy.notify_all();
     }
 }
 
@@ -183,6 +184,27 @@ mod tests {
             let giver = scope.spawn(|| handover.give(ROOM));
             drop(taking);
             assert!(giver.join().unwrap().is_break());
+        });
+    }
+
+    #[test]
+    fn everybody_who_waits_for_room_is_told_when_the_taker_has_gone() {
+        let handover = Handover::with_room(4);
+        let taking = handover.taking();
+        for n in 0..4 {
+            assert!(handover.give(n).is_continue());
+        }
+        thread::scope(|scope| {
+            let givers: Vec<_> = (4..7)
+                .map(|n| {
+                    scope.spawn({
+                        let handover = &handover;
+                        move || handover.give(n)
+                    })
+                })
+                .collect();
+            drop(taking);
+            assert!(givers.into_iter().all(|giver| giver.join().unwrap().is_break()));
         });
     }
 

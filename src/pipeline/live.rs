@@ -6,7 +6,7 @@
 use core::ops::ControlFlow;
 use core::time::Duration;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::core::{Core, Feed, Hand};
@@ -69,19 +69,32 @@ pub fn watch(
     let handover = Handover::with_room(ROOM);
     let wake = capture.wake();
     let records_lost = AtomicU64::new(0);
+    let ended = AtomicBool::new(false);
     let hand = |output| {
-        match output {
-            Output::Record(record) => {
-                let lost = handover.try_give(Handed::Record(record)).is_err();
-                records_lost.fetch_add(lost.into(), Ordering::Relaxed);
-            }
-            Output::Note(note) => drop(handover.try_give(Handed::Note(note))),
-            Output::Change(_) => {}
+        let handed = match output {
+            Output::Record(record) => Handed::Record(record),
+            Output::Note(note) => Handed::Note(note),
+            Output::Change(_) => return ControlFlow::Continue(()),
+        };
+        // Once nothing is read any more nothing is gained by not waiting.
+        if ended.load(Ordering::Relaxed) {
+            return handover.give(handed);
+        }
+        if let Err(Handed::Record(_)) = handover.try_give(handed) {
+            records_lost.fetch_add(1, Ordering::Relaxed);
         }
         ControlFlow::Continue(())
     };
     let run = || {
-        core.run(&hand, |core| Watch { capture, core, to: &handover, records_lost: &records_lost, read: None }.run())
+        let watched = core.run(&hand, |core| {
+            let (to, records_lost, ended) = (&handover, &records_lost, &ended);
+            Watch { capture, core, to, records_lost, ended, broken: false, read: None }.run()
+        });
+        // As it stands in the end, when all that was read has been through.
+        let lost = records_lost.load(Ordering::Relaxed);
+        let last = standing(capture, (core.counts(), core.dialogs()), core.interfaces(), lost, core.now());
+        let _ = handover.give(Handed::Progress(last));
+        watched
     };
     let (watched, received) = with_desk(&handover, receiver, || wake.stop(), run).map_err(WatchError::Thread)?;
     watched.map_err(WatchError::Thread)??;
@@ -93,6 +106,10 @@ struct Watch<'a, 'c, H> {
     core: &'a mut Feed<'c, H>,
     to: &'a Handover<Handed<Standing>>,
     records_lost: &'a AtomicU64,
+    /// Nothing is read any more.
+    ended: &'a AtomicBool,
+    /// The core takes nothing any more: a thread of its own has failed.
+    broken: bool,
     /// Where the capture clock stood when the last frames were read, and when that was.
     read: Option<(Timestamp, Instant)>,
 }
@@ -112,15 +129,15 @@ impl<H: Hand> Watch<'_, '_, H> {
                 Err(error) => watched = watched.and(Err(error)),
             }
         }
+        self.ended.store(true, Ordering::Relaxed);
         self.feed(Input::End);
-        self.stand();
         watched
     }
 
     fn watch(&mut self) -> Result<(), LiveError> {
         let wake = self.capture.wake();
         let mut stood = Instant::now();
-        while !wake.is_stopped() {
+        while !wake.is_stopped() && !self.broken {
             if self.read()? == 0 {
                 if let Some(time) = self.idle_time() {
                     self.feed(Input::Tick(time));
@@ -154,13 +171,12 @@ impl<H: Hand> Watch<'_, '_, H> {
 
     /// One input by itself.
     fn feed(&mut self, input: Input<'_>) {
-        // The core breaks off with its receiver, and then the capture is told to stop.
-        let _ = self.core.handle(input).is_continue() && self.core.settle().is_continue();
+        self.broken |= self.core.handle(input).is_break() || self.core.settle().is_break();
     }
 
     /// Reads a batch of every port; gives how many frames there were.
     fn read(&mut self) -> Result<u64, LiveError> {
-        let Self { capture, core, to, .. } = self;
+        let Self { capture, core, to, broken, .. } = self;
         let read = capture.read(|item| {
             let input = match item {
                 Item::Frame(frame) => Input::Frame(frame),
@@ -170,24 +186,27 @@ impl<H: Hand> Watch<'_, '_, H> {
                     Input::Loss(loss)
                 }
             };
-            let _ = core.handle(input);
+            *broken |= core.handle(input).is_break();
         });
-        let _ = core.settle();
+        *broken |= core.settle().is_break();
         read
     }
 
     fn stand(&self) {
-        let ports = self.capture.counts().into_iter().map(|(name, counts)| (name.to_owned(), counts)).collect();
-        let (counts, dialogs) = self.core.standing();
-        let standing = Standing {
-            counts,
-            interfaces: self.core.interfaces(),
-            filtered: self.capture.filter_counts(),
-            dialogs,
-            ports,
-            records_lost: self.records_lost.load(Ordering::Relaxed),
-            now: self.core.now(),
-        };
+        let lost = self.records_lost.load(Ordering::Relaxed);
+        let standing = standing(self.capture, self.core.standing(), self.core.interfaces(), lost, self.core.now());
         let _ = self.to.try_give(Handed::Progress(standing));
     }
+}
+
+fn standing(
+    capture: &LiveCapture,
+    (counts, dialogs): (Counts, usize),
+    interfaces: ByInterface,
+    records_lost: u64,
+    now: Option<Timestamp>,
+) -> Standing {
+    let ports = capture.counts().into_iter().map(|(name, counts)| (name.to_owned(), counts)).collect();
+    let filtered = capture.filter_counts();
+    Standing { counts, interfaces, filtered, dialogs, ports, records_lost, now }
 }

@@ -150,7 +150,9 @@ impl<H: Hand> Sharing<'_, H> {
 
     fn close(&mut self) -> ControlFlow<()> {
         self.closed = self.gate.now();
-        for (parcel, tap) in self.gate.close().zip(&self.taps) {
+        // All of them, also where one can be given to nobody: what stays in the Gate would grow.
+        let parcels: Vec<_> = self.gate.close().collect();
+        for (parcel, tap) in parcels.into_iter().zip(&self.taps) {
             if tap.send(parcel).is_err() {
                 return ControlFlow::Break(());
             }

@@ -17,7 +17,8 @@ const MAX_SOURCES: usize = 64;
 pub(crate) struct Reading {
     /// The time of what the frame brings.
     pub(crate) time: Timestamp,
-    /// The frame's own time was more than `--reorder` behind the highest of its source, and was clamped to that.
+    /// The frame's own time was more than `--reorder` behind the highest of its source, and was clamped to that, the first of
+    /// those in a row.
     pub(crate) stepped_back: bool,
     /// The clock has just moved forward over a gap that began here.
     pub(crate) gap_from: Option<Timestamp>,
@@ -40,8 +41,15 @@ pub(crate) struct Clock {
     reorder: Duration,
     /// Highest believed time of each source, by its number. A source that is behind the others delivers late, and what it
     /// brings has its right time; only one that falls behind itself has a clock that stepped back.
-    highest: Vec<Timestamp>,
+    highest: Vec<Source>,
     jumps: Vec<Jump>,
+}
+
+#[derive(Clone, Copy)]
+struct Source {
+    highest: Timestamp,
+    /// Its clock has stepped back, and has not caught up.
+    behind: bool,
 }
 
 impl Clock {
@@ -71,12 +79,14 @@ impl Clock {
             }
             let index = usize::from(source.0);
             if self.highest.len() <= index {
-                self.highest.resize(index + 1, Timestamp::MIN);
+                self.highest.resize(index + 1, Source { highest: Timestamp::MIN, behind: false });
             }
-            let highest = &mut self.highest[index];
-            let stepped_back = time < *highest && time < highest.minus(self.reorder);
-            *highest = time.max(*highest);
-            let reading = Reading { time: if stepped_back { *highest } else { time }, stepped_back, gap_from: None };
+            let source = &mut self.highest[index];
+            let behind = time < source.highest && time < source.highest.minus(self.reorder);
+            let stepped_back = behind && !core::mem::replace(&mut source.behind, behind);
+            source.behind = behind;
+            source.highest = time.max(source.highest);
+            let reading = Reading { time: if behind { source.highest } else { time }, stepped_back, gap_from: None };
             self.now = self.now.max(time);
             return reading;
         }
@@ -142,6 +152,17 @@ mod tests {
         let reading = clock.read(InterfaceId(0), at(799));
         assert_eq!((reading.time, reading.stepped_back), (at(1_000), true));
         assert_eq!(clock.now(), at(1_000));
+    }
+
+    #[test]
+    fn a_step_is_one_step_however_many_frames_it_takes_to_catch_up() {
+        let mut clock = clock();
+        clock.read(InterfaceId(0), at(10_000));
+        let steps = (0..20).filter(|n| clock.read(InterfaceId(0), at(n * 500)).stepped_back).count();
+        assert_eq!(steps, 1);
+        assert_eq!(clock.read(InterfaceId(0), at(9_000)).time, at(10_000));
+        clock.read(InterfaceId(0), at(10_001));
+        assert!(clock.read(InterfaceId(0), at(9_000)).stepped_back, "the next one");
     }
 
     #[test]

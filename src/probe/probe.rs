@@ -56,10 +56,13 @@ impl Onward for Behind {
 
     #[inline]
     fn segment(&mut self, seen: Seen, segment: &Segment<'_>) {
+        self.at(seen.now);
         self.tap.segment(seen, segment, &mut self.ledger);
     }
 
     fn lost(&mut self, lost: Lost, from: Timestamp, to: Timestamp, count: u64) {
+        // What the last segment made overdue was before this.
+        self.tap.catch_up(&mut self.ledger);
         self.ledger.lost(lost, from, to, count);
     }
 }

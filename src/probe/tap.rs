@@ -60,6 +60,11 @@ impl Tap {
         sink.at(self.now);
     }
 
+    /// The same, where the clock stands.
+    pub(crate) fn catch_up(&mut self, sink: &mut impl Sink) {
+        self.at(self.now, sink);
+    }
+
     #[inline(never)]
     fn come_due(&mut self, sink: &mut impl Sink) {
         let Some((due, born)) = self.streams.first_due() else { return };

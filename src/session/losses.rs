@@ -1,11 +1,12 @@
 //! When frames, stream bytes or state were lost, so that a record can say so.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::time::Timestamp;
 
-/// Most spans remembered. At the bound the two oldest become one span that covers both: a record may then be told of a
-/// loss that happened just outside its session, never the other way round.
+/// Most spans remembered. At the bound two neighbours become one span that covers both: a record may then be told of a loss
+/// that happened just outside its session, never the other way round.
 const MAX_SPANS: usize = 512;
 
 /// What was lost.
@@ -42,13 +43,20 @@ struct Span {
 
 /// A bounded log of losses, oldest first.
 ///
-/// Invariant: spans are kept in the order in which they were reported; their times may overlap.
-#[derive(Default)]
+/// Invariant: spans are kept in the order in which they were reported; their times may overlap; none is forgotten. What is older
+/// than nearly any session is one span, so that a probe that loses something every second for months does not tell every record
+/// of all of it.
 pub(crate) struct Losses {
     spans: VecDeque<Span>,
+    horizon: Duration,
 }
 
 impl Losses {
+    /// `horizon`: how long before the latest loss hardly any open session has begun.
+    pub(crate) fn new(horizon: Duration) -> Self {
+        Self { spans: VecDeque::new(), horizon }
+    }
+
     pub(crate) fn note(&mut self, lost: Lost, from: Timestamp, to: Timestamp, count: u64) {
         let mut toll = Toll::default();
         match lost {
@@ -58,13 +66,25 @@ impl Losses {
             Lost::ClockStep => toll.clock_steps = count,
             Lost::ClockGap => toll.clock_gaps = count,
         }
-        self.spans.push_back(Span { from: from.min(to), to: from.max(to), toll });
+        let latest = from.max(to);
+        self.spans.push_back(Span { from: from.min(to), to: latest, toll });
         if self.spans.len() > MAX_SPANS
-            && let (Some(first), Some(second)) = (self.spans.pop_front(), self.spans.pop_front())
+            && let Some((at, both)) = self.worth_joining(latest)
         {
-            let (from, to) = (first.from.min(second.from), first.to.max(second.to));
-            self.spans.push_front(Span { from, to, toll: first.toll.plus(second.toll) });
+            self.spans.remove(at + 1);
+            if let Some(span) = self.spans.get_mut(at) {
+                *span = both;
+            }
         }
+    }
+
+    /// The first of two neighbours that may become one span, and that: the two oldest, where hardly a session is as old; else
+    /// those that are shortest together.
+    fn worth_joining(&self, latest: Timestamp) -> Option<(usize, Span)> {
+        let neighbours =
+            self.spans.iter().zip(self.spans.iter().skip(1)).map(|(one, other)| one.and(other)).enumerate();
+        let old = neighbours.clone().next().filter(|(_, both)| both.to < latest.minus(self.horizon));
+        old.or_else(|| neighbours.min_by_key(|(_, both)| both.length()))
     }
 
     /// What was lost between two times, both included.
@@ -78,6 +98,16 @@ impl Losses {
     /// Whether any frame or stream byte was lost at this time or later.
     pub(crate) fn any_since(&self, from: Timestamp) -> bool {
         self.spans.iter().any(|span| span.to >= from && (span.toll.frames > 0 || span.toll.stream_gaps > 0))
+    }
+}
+
+impl Span {
+    fn and(&self, other: &Self) -> Self {
+        Self { from: self.from.min(other.from), to: self.to.max(other.to), toll: self.toll.plus(other.toll) }
+    }
+
+    fn length(&self) -> Duration {
+        self.to.since(self.from)
     }
 }
 
@@ -103,7 +133,7 @@ mod tests {
 
     #[test]
     fn tells_only_what_touches_the_session() {
-        let mut losses = Losses::default();
+        let mut losses = Losses::new(Duration::from_secs(86_400));
         losses.note(Lost::Frames, at(10), at(12), 7);
         losses.note(Lost::StreamBytes, at(20), at(20), 1);
         assert_eq!(losses.between(at(12), at(19)).frames, 7);
@@ -114,12 +144,29 @@ mod tests {
 
     #[test]
     fn never_forgets_a_loss_at_the_bound() {
-        let mut losses = Losses::default();
+        let mut losses = Losses::new(Duration::from_secs(86_400));
         for second in 0..2_000 {
             losses.note(Lost::Frames, at(second), at(second), 1);
         }
         assert!(losses.spans.len() <= MAX_SPANS);
         assert_eq!(losses.between(at(0), at(2_000)).frames, 2_000);
         assert!(losses.between(at(5), at(5)).frames >= 1);
+    }
+
+    #[test]
+    fn a_loss_every_second_for_months_is_told_as_what_it_was_meanwhile() {
+        let mut losses = Losses::new(Duration::from_secs(86_400));
+        let days = 3;
+        for second in 0..days * 86_400 {
+            losses.note(Lost::StreamBytes, at(second), at(second), 1);
+        }
+        let end = days * 86_400;
+        assert!(losses.spans.len() <= MAX_SPANS);
+        for length in [600, 3_600, 20_000] {
+            let told = losses.between(at(end - length), at(end)).stream_gaps;
+            // Of the span in which it began, and of those beside it, more may be told.
+            let most = length as u64 + 3 * 86_400 / (MAX_SPANS as u64 / 4);
+            assert!((length as u64 - 1..=most).contains(&told), "{told} in {length} s");
+        }
     }
 }

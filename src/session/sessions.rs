@@ -64,6 +64,7 @@ impl Sessions {
     /// No sessions yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
+        let losses = Losses::new(options.max_session.saturating_mul(2));
         Self {
             table: Table::new(options.max_dialogs, options.max_dialog_bytes),
             servers: Servers::new(&options.im_servers),
@@ -78,7 +79,7 @@ impl Sessions {
             changes: VecDeque::new(),
             repacked: 0,
             deadlines: Deadlines::default(),
-            losses: Losses::default(),
+            losses,
             now: Timestamp::MIN,
             records: VecDeque::new(),
         }

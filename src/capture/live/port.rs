@@ -15,6 +15,10 @@ use crate::packet::{Frame, InterfaceId, LinkType};
 use crate::probe::Loss;
 use crate::time::Timestamp;
 
+/// Frames read at a time: libpcap goes on from block to block for as long as there are any, and whoever reads has other ports,
+/// a clock, a stop and a watchdog to serve.
+const BATCH: usize = 4096;
+
 /// Milliseconds that a block of the ring waits to be filled before it is handed over: the most that a record waits here. A wake
 /// costs some ten microseconds, so that 500 of them a second are no load. Immediate mode would make libpcap use the older ring
 /// of single frames.
@@ -114,14 +118,14 @@ impl Port {
         unsafe { BorrowedFd::borrow_raw(self.capture.as_raw_fd()) }
     }
 
-    /// Reads a batch: what stands in the ring's current block.
+    /// Reads a batch: what stands in the ring, at most [`BATCH`].
     pub(super) fn read(&mut self, take: &mut impl FnMut(Item<'_>)) -> Result<u64, LiveError> {
         if let Some(loss) = self.loss() {
             take(Item::Loss(loss));
         }
         let Self { capture, counts, latest, link, id, .. } = self;
         let before = counts.frames;
-        let read = capture.dispatch(None, |packet| {
+        let read = capture.dispatch(Some(BATCH), |packet| {
             let first = counts.frames == before;
             counts.frames += 1;
             counts.bytes += u64::from(packet.header.len);
