@@ -15,6 +15,8 @@ pub struct InterfaceCounts {
     /// Holes in streams that were given up, or bytes acknowledged that were never seen; and the TCP bytes in them.
     pub gaps: u64,
     pub gap_bytes: u64,
+    /// Of these, bytes that the receiver had acknowledged: they were lost on the way to the probe.
+    pub acknowledged_bytes: u64,
 }
 
 /// The counts of every interface, found by its number. One that never had anything to count may be absent.
@@ -44,6 +46,7 @@ impl ByInterface {
             let counts = self.of(InterfaceId(number));
             counts.gaps += missing.gaps;
             counts.gap_bytes += missing.bytes;
+            counts.acknowledged_bytes += missing.acknowledged;
         }
     }
 }

@@ -7,6 +7,8 @@ pub struct Missing {
     pub gaps: u64,
     /// As [`StreamCounts::gap_bytes`].
     pub bytes: u64,
+    /// Of these, bytes that the receiver had acknowledged: they were lost on the way to the probe.
+    pub acknowledged: u64,
 }
 
 /// Totals since the start. Each only grows, but for the last two, which say how things stand.

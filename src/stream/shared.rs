@@ -105,15 +105,19 @@ impl Work<'_> {
         counts.gaps += 1;
         let bytes = if carrier == Carrier::Sctp { 0 } else { u64::from(missing) };
         counts.gap_bytes += bytes;
+        let missing_here = self.missing();
+        missing_here.gaps += 1;
+        missing_here.bytes += bytes;
+        (self.deliver)(Delivery::Gap(Gap { hop: self.hop, carrier, time: self.now, missing }));
+    }
+
+    /// What is missing where this stream is captured.
+    pub(super) fn missing(&mut self) -> &mut Missing {
         let index = usize::from(self.interface.0);
         let by_interface = &mut self.shared.missing;
         if by_interface.len() <= index {
             by_interface.resize(index + 1, Missing::default());
         }
-        if let Some(missing) = by_interface.get_mut(index) {
-            missing.gaps += 1;
-            missing.bytes += bytes;
-        }
-        (self.deliver)(Delivery::Gap(Gap { hop: self.hop, carrier, time: self.now, missing }));
+        &mut by_interface[index]
     }
 }

@@ -148,7 +148,10 @@ impl Direction {
                 self.lose_place();
                 return;
             }
+            let before = work.shared.counts.gap_bytes;
             self.pass_over(work, left.min(hole).unsigned_abs());
+            let passed = work.shared.counts.gap_bytes - before;
+            work.missing().acknowledged += passed;
             self.drain(work);
         }
     }

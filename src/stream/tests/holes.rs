@@ -83,8 +83,20 @@ fn a_gap_is_counted_where_its_own_direction_is_captured() {
     tap.on(&hop_from(40_001), data(0, &messages[1]));
     tap.on(&hop_from(40_001), data(second, &messages[2]));
     assert_eq!((tap.gaps.len(), tap.gaps[0].hop), (1, hop()), "time has passed for it");
-    let missing = Missing { gaps: 1, bytes: u64::from(second) };
+    let missing = Missing { gaps: 1, bytes: u64::from(second), acknowledged: u64::from(second) };
     assert_eq!(tap.streams.missing(), [Missing::default(), missing]);
+}
+
+#[test]
+fn only_what_was_acknowledged_is_known_to_have_arrived_elsewhere() {
+    let messages = [message(1, b"a"), message(2, b"b"), message(3, b"c")];
+    let second = messages[0].len() as u32;
+    let mut tap = Tap::new();
+    tap.see(data(0, &messages[0]));
+    tap.see(data(second * 2, &messages[2]));
+    tap.wait(10_000);
+    let missing = Missing { gaps: 1, bytes: u64::from(second), acknowledged: 0 };
+    assert_eq!(tap.streams.missing(), [missing], "nobody may have got it");
 }
 
 #[test]

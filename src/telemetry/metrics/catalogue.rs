@@ -118,6 +118,11 @@ fn of_interfaces(page: &mut Page, standing: &Standing) {
         |interface| interface.gaps,
     );
     counters("tolltap_stream_gap_bytes_total", "TCP payload in these gaps in bytes.", |interface| interface.gap_bytes);
+    counters(
+        "tolltap_acknowledged_unseen_bytes_total",
+        "Of these, payload in bytes that the receiver had acknowledged: it was lost on the way to the probe.",
+        |interface| interface.acknowledged_bytes,
+    );
 }
 
 fn of_filter(page: &mut Page, filtered: &filter::Counts) {
