@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use ch1_support::{record, report, revision};
 use tokio::sync::mpsc as tokio_mpsc;
@@ -16,8 +16,10 @@ use tokio_stream::wrappers::{TcpListenerStream, UnboundedReceiverStream};
 use tolltap::ch1::v1::charging_enabler_service_server::{ChargingEnablerService, ChargingEnablerServiceServer};
 use tolltap::ch1::v1::report_request::Report as Body;
 use tolltap::ch1::v1::{ReportRequest, ReportResponse, Result as Class};
-use tolltap::ch1::{Ch1Client, Ch1Error, ClientOptions};
+use tolltap::ch1::{Acknowledgements, Ch1Client, Ch1Error, ClientOptions};
+use tolltap::charging::{End, StopRecord, Times, Trigger};
 use tolltap::outbox::{Gap, GapCause, Limits, Outbox, Refused, Report};
+use tolltap::time::Timestamp;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Longest that any step of a test may take before the test fails.
@@ -156,7 +158,7 @@ fn filled(count: u64) -> Arc<Outbox> {
 fn finish_beside<T: Send + 'static>(
     client: Ch1Client,
     script: impl FnOnce() -> T + Send + 'static,
-) -> (Result<tolltap::ch1::Acknowledgements, Ch1Error>, T) {
+) -> (Result<Acknowledgements, Ch1Error>, T) {
     let script = thread::spawn(script);
     let finished = client.finish();
     (finished, script.join().unwrap())
@@ -189,6 +191,62 @@ fn sends_again_what_was_not_answered_when_the_connection_was_lost() {
     assert_eq!(again, [(1, true), (3, true), (4, true)]);
     let answers = finished.unwrap();
     assert_eq!((answers.accepted, answers.disconnects), (4, 1));
+}
+
+#[test]
+fn the_time_from_a_bye_to_its_response_is_that_of_first_revisions_alone() {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let stop = Timestamp::from_nanos(0).plus(now).minus(Duration::from_millis(100));
+    let ended = |record: StopRecord, trigger| {
+        let (times, end) = (Times { stop, ..record.times }, End { trigger, ..record.end.clone() });
+        report(StopRecord { times, end, ..record })
+    };
+    let reports = [
+        ended(record(1), Trigger::Bye),
+        ended(revision(2, 2), Trigger::Bye),
+        ended(record(3), Trigger::SessionTimer),
+        ended(record(4), Trigger::ByeAnswer),
+    ];
+    for live in [true, false] {
+        let stage = Stage::open();
+        let outbox = outbox();
+        reports.iter().for_each(|report| _ = outbox.push(report.clone()).unwrap());
+        let options = ClientOptions { live, ..quick() };
+        let client = Ch1Client::start(&format!("http://{}", stage.address), options, outbox).unwrap();
+        let stream = stage.stream();
+        let (finished, _) = finish_beside(client, move || stream.accept_the_rest());
+        let latencies = finished.unwrap().latencies;
+        assert_eq!(latencies.buckets().count(), u64::from(live));
+        if live {
+            let within = Duration::from_millis(99)..PATIENCE;
+            assert!(within.contains(&latencies.longest()), "{:?}", latencies.longest());
+        }
+    }
+}
+
+#[test]
+fn whoever_looks_sees_whether_there_is_a_connection() {
+    let stage = Stage::open();
+    let outbox = outbox();
+    let client = stage.client(&outbox);
+    let answers = client.answers();
+    let until = |what: &str, so: fn(&Acknowledgements) -> bool| {
+        let start = Instant::now();
+        while !answers.look(so) {
+            assert!(start.elapsed() < PATIENCE, "{what}");
+            thread::yield_now();
+        }
+    };
+    let first = stage.stream();
+    until("it is connected", |answers| answers.connected && answers.connections == 1);
+    drop(first);
+    let second = stage.stream();
+    until("it is connected again", |answers| answers.connected && answers.connections == 2);
+    assert!(answers.look(|answers| answers.disconnects) >= 1);
+    drop(stage);
+    let (finished, _) = finish_beside(client, move || second.accept_the_rest());
+    finished.unwrap();
+    assert!(!answers.look(|answers| answers.connected));
 }
 
 #[test]
