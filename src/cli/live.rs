@@ -21,7 +21,7 @@ use crate::charging::Options;
 use crate::outbox::Limits;
 use crate::pipeline::{self, Core, WatchError};
 use crate::privilege::{self, Files, PrivilegeError};
-use crate::telemetry::metrics::{MetricsError, MetricsPort};
+use crate::telemetry::metrics::{MetricsError, MetricsPort, Process};
 use crate::telemetry::{Summary, Supervisor, Vitals};
 
 /// Reports that may wait for an Enabler that does not answer, in memory.
@@ -138,6 +138,7 @@ pub fn run(args: &LiveArgs) -> Ending {
 }
 
 fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
+    let process = Process::started();
     let port = args.metrics.map(MetricsPort::listen).transpose()?;
     let ring = Ring { bytes: args.ring << 20, ..Ring::default() };
     let (mut capture, attached) = LiveCapture::open(&args.interfaces, ring, filter(args, ring))?;
@@ -147,7 +148,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     let patience = Patience { meanwhile: None, at_the_end: Some(args.stop_within) };
     let delivery = Delivery::start(&args.ch1, patience, OUTBOX, true)?;
     let printer = Printer::start(args.format).map_err(LiveCommandError::Output)?;
-    let vitals = Arc::new(Vitals::new(&args.interfaces, Arc::clone(&delivery.outbox), delivery.answers()));
+    let vitals = Arc::new(Vitals::new(&args.interfaces, Arc::clone(&delivery.outbox), delivery.answers(), process));
     let served = port.as_ref().map(MetricsPort::address);
     if let Some(port) = port {
         port.serve(Arc::clone(&vitals))?;

@@ -162,11 +162,12 @@ mod tests {
     use crate::cli::format::Format;
     use crate::outbox::Limits;
     use crate::packet::InterfaceId;
+    use crate::telemetry::metrics::Process;
 
     /// An outbox with room for so many reports, and what shows it.
     fn outbox(items: usize) -> (Arc<Outbox>, Vitals) {
         let outbox = Arc::new(Outbox::new(Limits { items, bytes: usize::MAX }));
-        (Arc::clone(&outbox), Vitals::new(&[], outbox, Answers::default()))
+        (Arc::clone(&outbox), Vitals::new(&[], outbox, Answers::default(), Process::started()))
     }
 
     fn desk<'a>(outbox: &'a Outbox, vitals: &'a Vitals) -> LiveDesk<'a> {

@@ -41,7 +41,8 @@ impl Asked {
         );
         let output = self.network.command("probe", "bash").args(["-c", &script]).output().expect("bash runs");
         let answer = String::from_utf8(output.stdout).expect("text");
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer}"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer}{said}"));
         (head.to_owned(), body.to_owned())
     }
 
@@ -77,7 +78,16 @@ fn capture(name: &str) -> std::path::PathBuf {
 
 #[test]
 fn what_was_sent_is_counted_while_it_flows() {
-    let Some(mut asked) = Asked::with("--kernel-filter none") else { return };
+    is_counted_while_it_flows(1);
+}
+
+#[test]
+fn what_several_workers_saw_is_counted_together() {
+    is_counted_while_it_flows(2);
+}
+
+fn is_counted_while_it_flows(workers: usize) {
+    let Some(mut asked) = Asked::with(&format!("--kernel-filter none --workers {workers}")) else { return };
     let flowing = asked.network.start(
         "trunk",
         &format!("tcpreplay -q --pps 100 --loop 5 -i out0 {}", capture("im-client-terminated-udp").display()),
@@ -98,6 +108,8 @@ fn what_was_sent_is_counted_while_it_flows() {
     let sessions = page.value("tolltap_sessions_total");
     assert!(sessions >= 1.0);
     assert_eq!(page.value("tolltap_records_total{trigger=\"bye\"}"), sessions);
+    // What it takes was opened while that was permitted.
+    assert!(page.value("process_resident_memory_bytes") > 1e6);
     page.names_nobody(&["alice", "bob", "10.77", "example"]);
 
     let page = asked.until("every record is answered", |page| {

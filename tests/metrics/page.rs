@@ -9,6 +9,7 @@ use tolltap::ch1::Answers;
 use tolltap::outbox::{GapCause, Limits, Outbox};
 use tolltap::pipeline::Standing;
 use tolltap::probe::{Counts, InterfaceCounts};
+use tolltap::telemetry::metrics::Process;
 use tolltap::telemetry::{DeskCounts, Vitals};
 
 use crate::exposition::Exposition;
@@ -16,7 +17,12 @@ use crate::exposition::Exposition;
 /// A probe on two ports that has seen nothing.
 pub(crate) fn vitals() -> Vitals {
     let ports = ["tap0".to_owned(), "tap1".to_owned()];
-    Vitals::new(&ports, Arc::new(Outbox::new(Limits { items: 10, bytes: 1000 })), Answers::default())
+    Vitals::new(
+        &ports,
+        Arc::new(Outbox::new(Limits { items: 10, bytes: 1000 })),
+        Answers::default(),
+        Process::started(),
+    )
 }
 
 fn standing() -> Standing {
@@ -78,7 +84,8 @@ fn numbers_stand_under_their_interface_and_kind() {
 #[test]
 fn an_interface_by_any_name_is_one_label() {
     let name = "a\"b\\c\nd".to_owned();
-    let vitals = Vitals::new(std::slice::from_ref(&name), Arc::new(Outbox::default()), Answers::default());
+    let vitals =
+        Vitals::new(std::slice::from_ref(&name), Arc::new(Outbox::default()), Answers::default(), Process::started());
     let page = Exposition::read(&vitals.metrics());
     assert!(page.families["tolltap_frames_total"].labels.contains(&("interface".to_owned(), name)));
 }

@@ -8,5 +8,6 @@ mod process;
 mod server;
 mod vitals;
 
+pub use process::Process;
 pub use server::{MetricsError, MetricsPort};
 pub use vitals::Vitals;

@@ -7,17 +7,22 @@ use std::time::SystemTime;
 use rustix::param::page_size;
 use rustix::time::{ClockId, clock_gettime};
 
-/// The process, as its metrics show it. What has to be opened is opened at the start, while everything may still be.
+/// The process, as its metrics show it. What has to be opened is opened when it is made: later it may not be permitted.
 #[derive(Debug)]
-pub(super) struct Process {
+pub struct Process {
     started: SystemTime,
     /// `/proc/self/statm`; absent where there is no such file.
     memory: Option<File>,
+    /// Bytes of a page of memory. It is asked for once, since `rustix` asks the kernel when it is asked first, and panics where
+    /// that is not permitted any more.
+    page: usize,
 }
 
 impl Process {
-    pub(super) fn new() -> Self {
-        Self { started: SystemTime::now(), memory: File::open("/proc/self/statm").ok() }
+    /// This one, which has just been started.
+    #[must_use]
+    pub fn started() -> Self {
+        Self { started: SystemTime::now(), memory: File::open("/proc/self/statm").ok(), page: page_size() }
     }
 
     /// Seconds since the Unix epoch.
@@ -37,7 +42,7 @@ impl Process {
         let read = self.memory.as_ref()?.read_at(&mut text, 0).ok()?;
         // Pages: in all, resident, shared, …
         let pages = core::str::from_utf8(text.get(..read)?).ok()?.split(' ').nth(1)?;
-        Some(pages.parse::<u64>().ok()?.saturating_mul(page_size() as u64))
+        Some(pages.parse::<u64>().ok()?.saturating_mul(self.page as u64))
     }
 }
 
@@ -47,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_process_has_memory_and_has_used_time() {
-        let process = Process::new();
+        let process = Process::started();
         let resident = process.resident_bytes().expect("Linux has /proc/self/statm");
         assert!((1 << 20..1 << 40).contains(&resident), "{resident}");
         assert!(Process::cpu_seconds() > 0.0);

@@ -41,11 +41,11 @@ struct Shown {
 impl Vitals {
     /// Of a probe that has seen nothing on these ports yet, and whose reports go this way.
     #[must_use]
-    pub fn new(interfaces: &[String], outbox: Arc<Outbox>, answers: Answers) -> Self {
+    pub fn new(interfaces: &[String], outbox: Arc<Outbox>, answers: Answers, process: Process) -> Self {
         let ports = interfaces.iter().map(|name| (name.clone(), PortCounts::default())).collect();
         let standing = Standing { ports, ..Standing::default() };
         let shown = Shown { standing, desk: DeskCounts::default(), at: Instant::now(), stopping: false };
-        Self { shown: Mutex::new(Arc::new(shown)), outbox, answers, process: Process::new() }
+        Self { shown: Mutex::new(Arc::new(shown)), outbox, answers, process }
     }
 
     /// No code panics while it holds the lock; if some did, what is shown would still be whole.
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_probe_that_says_nothing_for_long_is_not_alive() {
-        let vitals = Vitals::new(&[], Arc::new(Outbox::default()), Answers::default());
+        let vitals = Vitals::new(&[], Arc::new(Outbox::default()), Answers::default(), Process::started());
         let said = vitals.shown().at;
         assert_eq!(vitals.alive_at(said + Duration::from_millis(4_999)), Ok(()));
         assert_eq!(vitals.alive_at(said + Duration::from_secs(5)), Err("the ports are not read"));
