@@ -223,8 +223,8 @@ impl Doctor {
         let Signalling { pairs, transactions, secrecy, servers, truncation } = &mut self.signalling;
 
         let mut findings = Findings::default();
-        let transactions = transactions.finish(now, pairs);
-        let tcp = self.tcp.finish(now);
+        let transactions = transactions.finish(now, self.epoch, pairs);
+        let tcp = self.tcp.finish(now, self.epoch);
         self.silence.conclude(&counts, &sources, &mut findings);
         if counts.packet.frames > 0 {
             pairs.conclude(&transactions, &tcp, &mut findings);

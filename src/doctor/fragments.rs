@@ -36,7 +36,10 @@ impl Fragments {
         let datagrams = counts.reassembled + incomplete;
         let part = share(incomplete, datagrams);
         let of_all = percent(share(counts.fragments, frames));
-        if incomplete < FEW || self.epochs > 0 {
+        if incomplete >= FEW && self.epochs > 0 {
+            return;
+        }
+        if incomplete < FEW {
             return findings.fine(format!("fragments are {of_all} of the frames, and come together"));
         }
         let filtered = self.later == 0 && self.first > 0;

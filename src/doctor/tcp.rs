@@ -107,7 +107,7 @@ impl Tcp {
         if self.open.get(&key).is_none() {
             let fresh = Conversation { epoch: seen.epoch, ..Conversation::default() };
             if let Some(oldest) = self.open.insert(key, fresh) {
-                fold(&mut self.figures, oldest, seen.now, self.reorder);
+                fold(&mut self.figures, oldest, seen.now, seen.epoch, self.reorder);
             }
         }
         let Self { open, reorder, figures } = self;
@@ -130,19 +130,22 @@ impl Tcp {
     }
 
     /// What TCP showed, up to this time.
-    pub(super) fn finish(&mut self, now: Timestamp) -> TcpFigures {
+    pub(super) fn finish(&mut self, now: Timestamp, epoch: u64) -> TcpFigures {
         while let Some(conversation) = self.open.pop_oldest() {
-            fold(&mut self.figures, conversation, now, self.reorder);
+            fold(&mut self.figures, conversation, now, epoch, self.reorder);
         }
         self.figures
     }
 }
 
 /// Adds a conversation that is over to the figures. `wait`: how long a hole has to be open by then.
-fn fold(figures: &mut TcpFigures, conversation: Conversation, now: Timestamp, wait: Duration) {
+fn fold(figures: &mut TcpFigures, conversation: Conversation, now: Timestamp, epoch: u64, wait: Duration) {
     let [mut one, mut other] = conversation.ways;
     for way in [&mut one, &mut other] {
-        way.settle(now, wait, figures);
+        // Since frames were lost here, its holes may have been filled by them.
+        if conversation.epoch == epoch {
+            way.settle(now, wait, figures);
+        }
     }
     figures.interleaved += u64::from(one.changes.max(other.changes) >= INTERLEAVED);
     match (one.segments, other.segments) {

@@ -199,8 +199,9 @@ impl Transactions {
         }
     }
 
-    /// Judges what is still open.
-    pub(super) fn finish(&mut self, now: Timestamp, pairs: &Pairs) -> TransactionFigures {
+    /// Judges what is still open, unless frames were lost here since.
+    pub(super) fn finish(&mut self, now: Timestamp, epoch: u64, pairs: &Pairs) -> TransactionFigures {
+        self.epoch = epoch;
         while let Some(oldest) = self.open.pop_oldest() {
             self.judge(&oldest, now, pairs);
         }

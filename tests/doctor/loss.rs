@@ -77,6 +77,37 @@ fn answers_that_must_have_been_there_are_counted() {
 }
 
 #[test]
+fn at_the_end_a_quiet_port_settles_what_was_asked() {
+    // The last BYE has no answer, and nothing follows: not for a second, and then for a minute.
+    let is_last = |captured: &Captured| captured.packet.windows(14).any(|part| part == b"39@example.net");
+    let is_sip = |captured: &Captured| captured.packet.windows(7).any(|part| part == b"SIP/2.0");
+    let tap: Tap =
+        healthy().into_iter().filter(|captured| captured.time <= at(39 * 40 + 4_000) && is_sip(captured)).collect();
+    assert!(tap.last().is_some_and(is_last));
+    let quiet = |seconds: u64| {
+        let mut doctor = tolltap::doctor::Doctor::new(Default::default());
+        tap.iter().for_each(|captured| doctor.frame(&captured.frame(1)));
+        doctor.idle(Duration::from_secs(seconds));
+        doctor.finish(vec![port("tap0")])
+    };
+    assert!(!names(&quiet(1)).contains(&"sip_lost"));
+    assert_eq!(figure(finding(&quiet(60), "sip_lost"), "answersUnseen"), 1.0);
+}
+
+#[test]
+fn what_was_open_when_frames_were_lost_here_is_not_judged() {
+    // The last INVITE has no answer yet, and a segment is acknowledged that may only be late. What comes then was lost here.
+    let is_late = |captured: &Captured| captured.time == at(1_550) && captured.packet[9] == 6;
+    let tap: Tap = healthy().into_iter().filter(|captured| captured.time <= at(1_561) && !is_late(captured)).collect();
+    let mut doctor = tolltap::doctor::Doctor::new(Default::default());
+    tap.iter().for_each(|captured| doctor.frame(&captured.frame(1)));
+    doctor.loss(&Loss { interface: InterfaceId(0), from: at(1_561), to: at(9_000), count: 10 });
+    doctor.idle(Duration::from_secs(60));
+    let report = doctor.finish(vec![Source { dropped_by_ring: 10, ..port("tap0") }]);
+    assert_eq!(names(&report), ["doctor_overrun"], "{}", report.page(None));
+}
+
+#[test]
 fn requests_that_must_have_been_there_are_counted() {
     let is_bye = |captured: &Captured| captured.packet.windows(4).any(|part| part == b"BYE ") && !captured.from_server;
     let mut byes = 0;

@@ -45,16 +45,7 @@ fn few_messages_are_a_note() {
 fn of_two_ports_the_silent_one_is_named() {
     let mut doctor = tolltap::doctor::Doctor::new(Default::default());
     for captured in healthy() {
-        let Captured { time, link, bytes, wire_len, .. } = &captured;
-        let interface = tolltap::packet::InterfaceId(1);
-        doctor.frame(&tolltap::packet::Frame {
-            time: *time,
-            link: *link,
-            bytes,
-            wire_len: *wire_len,
-            interface,
-            number: 1,
-        });
+        doctor.frame(&Captured { interface: 1, ..captured }.frame(1));
     }
     let report = doctor.finish(vec![port("tap0"), port("tap1")]);
     assert_eq!((report.verdict, names(&report)), (Verdict::FitWithReservations, vec!["port_silent"]));

@@ -27,6 +27,13 @@ pub(crate) struct Captured {
     pub(crate) from_server: bool,
 }
 
+impl Captured {
+    pub(crate) fn frame(&self, number: u64) -> Frame<'_> {
+        let Self { time, interface, link, ref bytes, wire_len, .. } = *self;
+        Frame { time, link, bytes, wire_len, interface: InterfaceId(interface), number }
+    }
+}
+
 pub(crate) type Tap = Vec<Captured>;
 
 pub(crate) fn at(milliseconds: u64) -> Timestamp {
@@ -186,14 +193,7 @@ pub(crate) fn examine_port(tap: Tap, losses: &[Loss], port: Source) -> Report {
         while let Some(loss) = losses.next_if(|loss| loss.from <= captured.time) {
             doctor.loss(loss);
         }
-        doctor.frame(&Frame {
-            time: captured.time,
-            link: captured.link,
-            bytes: &captured.bytes,
-            wire_len: captured.wire_len,
-            interface: InterfaceId(captured.interface),
-            number,
-        });
+        doctor.frame(&captured.frame(number));
     }
     doctor.finish(vec![port])
 }

@@ -80,20 +80,9 @@ fn stamps_of_1970_are_wrong() {
 #[test]
 fn stamps_of_the_future_are_wrong_where_the_day_is_known() {
     use tolltap::doctor::{Doctor, Options};
-    use tolltap::packet::{Frame, InterfaceId};
     let mut doctor =
         Doctor::new(Options { wall_clock: Some(at(0).minus(Duration::from_secs(3 * 86_400))), ..Options::default() });
-    for captured in healthy() {
-        let Captured { time, link, bytes, wire_len, .. } = &captured;
-        doctor.frame(&Frame {
-            time: *time,
-            link: *link,
-            bytes,
-            wire_len: *wire_len,
-            interface: InterfaceId(0),
-            number: 1,
-        });
-    }
+    healthy().iter().for_each(|captured| doctor.frame(&captured.frame(1)));
     assert!(finding(&doctor.finish(vec![]), "time_wrong").what.contains("in the future"));
 }
 
