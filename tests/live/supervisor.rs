@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 use core::ptr::null_mut;
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -18,7 +19,6 @@ impl Manager {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let socket = UnixDatagram::bind(folder.path().join("notify")).expect("a socket can be made");
-        socket.set_read_timeout(Some(PATIENCE)).expect("it has time-outs");
         Self { socket, folder }
     }
 
@@ -28,18 +28,24 @@ impl Manager {
 
     /// What it hears next.
     fn hears(&self) -> String {
-        let mut datagram = [0; 512];
-        let length = self.socket.recv(&mut datagram).expect("it is told something");
-        String::from_utf8_lossy(&datagram[..length]).into_owned()
+        self.hears_within(PATIENCE).expect("it is told something")
     }
 
     /// What it hears next, if it does.
     fn hears_within(&self, time: Duration) -> Option<String> {
         self.socket.set_read_timeout(Some(time)).expect("it has time-outs");
         let mut datagram = [0; 512];
-        let heard = self.socket.recv(&mut datagram);
-        self.socket.set_read_timeout(Some(PATIENCE)).expect("it has time-outs");
-        Some(String::from_utf8_lossy(&datagram[..heard.ok()?]).into_owned())
+        loop {
+            match self.socket.recv(&mut datagram) {
+                Ok(length) => return Some(String::from_utf8_lossy(&datagram[..length]).into_owned()),
+                // A wait with a time-out is not taken up again where the whole process was halted meanwhile.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
+                    return None;
+                }
+            }
+        }
     }
 
     /// Waits until it hears this.
