@@ -12,6 +12,7 @@ use super::options::duration;
 use super::{Ending, complain};
 use crate::capture::{CaptureError, CaptureFiles, Item, LiveCapture, LiveError, Ring};
 use crate::doctor::{Doctor, Options, Report, Source, SourceKind, Verdict};
+use crate::privilege::{self, Files, PrivilegeError};
 use crate::time::Timestamp;
 
 /// The width of the narrowest terminal in use, a serial console; findings go on under themselves.
@@ -53,6 +54,10 @@ pub struct DoctorArgs {
     #[arg(long = "sip-port", value_name = "PORT", default_values_t = Options::default().sip_ports)]
     sip_ports: Vec<u16>,
 
+    /// Leave files and system calls unlimited; capabilities are given up all the same
+    #[arg(long, requires = "interfaces")]
+    no_sandbox: bool,
+
     /// How the report is written on standard output
     #[arg(long, value_enum, default_value_t)]
     format: ReportFormat,
@@ -74,6 +79,8 @@ enum DoctorError {
     Capture(#[from] CaptureError),
     #[error(transparent)]
     Live(#[from] LiveError),
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
     #[error("signals: {0}")]
     Signals(io::Error),
     #[error("cannot write the report: {0}")]
@@ -130,6 +137,8 @@ fn read(args: &DoctorArgs, options: Options) -> Result<(Report, Ending), DoctorE
 fn watch(args: &DoctorArgs, options: Options) -> Result<(Report, Ending), DoctorError> {
     let ring = Ring { bytes: args.ring << 20, ..Ring::default() };
     let (mut capture, _) = LiveCapture::open(&args.interfaces, ring, None)?;
+    // Before another thread is started, which would have the privileges of this one.
+    privilege::give_up((!args.no_sandbox).then(|| Files::of_ports(&args.interfaces)).as_ref())?;
     let wake = capture.wake();
     super::live::stop_at_signals(wake.clone()).map_err(DoctorError::Signals)?;
     eprintln!(

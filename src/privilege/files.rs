@@ -42,15 +42,16 @@ pub enum FilesHeld {
 }
 
 impl Files {
-    /// What watching these ports reads: libpcap takes what an interface dropped from its statistics, and counters of the eBPF
-    /// filter are one for each processor. SQLite takes random bytes.
+    /// What watching these ports reads: what the kernel says of an interface (libpcap takes what it dropped from there, the doctor
+    /// whether it has a link), and how many processors there are, each of which has counters of the eBPF filter. SQLite takes
+    /// random bytes.
     #[must_use]
     pub fn of_ports(interfaces: &[String]) -> Self {
         let mut files = Self::default();
         files.read.extend(["/sys/devices/system/cpu/possible", "/dev/urandom"].map(PathBuf::from));
         for interface in interfaces {
             // The link leads to the device; what counts is where a file really is.
-            files.read.extend(fs::canonicalize(Path::new("/sys/class/net").join(interface).join("statistics")));
+            files.read.extend(fs::canonicalize(Path::new("/sys/class/net").join(interface)));
         }
         files
     }
@@ -151,10 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_where_the_device_is() {
+    fn an_interface_is_where_its_device_is() {
         let files = Files::of_ports(&["lo".into(), "no-such-port".into()]);
-        let statistics: Vec<_> = files.read.iter().filter(|path| path.ends_with("statistics")).collect();
-        assert_eq!(statistics.len(), 1);
-        assert!(statistics[0].starts_with("/sys/devices"), "{statistics:?}");
+        let folders: Vec<_> = files.read.iter().filter(|path| path.ends_with("net/lo")).collect();
+        assert_eq!(folders.len(), 1);
+        assert!(folders[0].starts_with("/sys/devices"), "{folders:?}");
     }
 }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::network::Network;
+use crate::privileges::of_every_thread;
 
 /// A host with a port that is examined, and one from which frames are sent to it.
 fn bench() -> Option<Network> {
@@ -93,6 +94,19 @@ fn a_healthy_port_is_fit() {
     let (status, report, _) = watching.interrupt();
     assert_eq!((status, &report["verdict"]), (Some(0), &"FIT".into()), "{report}");
     assert_eq!(report["findings"].as_array().map(Vec::len), Some(0), "{report}");
+}
+
+#[test]
+fn it_keeps_no_capability_and_no_more_calls_than_it_needs() {
+    let Some(network) = bench() else { return };
+    let watching = Watching::on(&network, "-i tap0 --for 10m");
+    for (field, expected) in [("CapEff", "0000000000000000"), ("CapPrm", "0000000000000000"), ("Seccomp", "2")] {
+        for (thread, value) in of_every_thread(watching.0.id(), field) {
+            assert_eq!(value, expected, "{field} of {thread}");
+        }
+    }
+    let (_, report, _) = watching.interrupt();
+    assert_eq!(report["sources"][0]["hasLink"], true, "{report}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::probe::Probe;
 const THREE: &str = "+net_raw,+bpf,+perfmon";
 
 /// Value of a field of each thread's status, by the thread's name.
-fn of_every_thread(process: u32, field: &str) -> BTreeSet<(String, String)> {
+pub(crate) fn of_every_thread(process: u32, field: &str) -> BTreeSet<(String, String)> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
     let texts = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("status")).ok());
     let value = |text: &str, field: &str| {
