@@ -258,8 +258,9 @@ const REQUESTS: &[u64] = &[
     libc::SIOCGIFFLAGS,
 ];
 
-/// Names of threads, and of memory (PR_SET_VMA, by which the allocator marks its own).
-const PRCTLS: &[u64] = &[libc::PR_SET_NAME as u64, libc::PR_GET_NAME as u64, 0x5356_4d41];
+/// Names of threads, and of memory (PR_SET_VMA, by which the allocator marks its own); what the kernel told the process when it
+/// began (PR_GET_AUXV).
+const PRCTLS: &[u64] = &[libc::PR_SET_NAME as u64, libc::PR_GET_NAME as u64, 0x5356_4d41, 0x4155_5856];
 
 #[cfg(test)]
 mod tests {

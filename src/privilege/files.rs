@@ -43,12 +43,12 @@ pub enum FilesHeld {
 
 impl Files {
     /// What watching these ports reads: what the kernel says of an interface (libpcap takes what it dropped from there, the doctor
-    /// whether it has a link), and how many processors there are, each of which has counters of the eBPF filter. SQLite takes
-    /// random bytes.
+    /// whether it has a link), and the processors, each of which has counters of the eBPF filter and memory of its own. SQLite
+    /// takes random bytes. How much memory the process has is in a file that is opened once, soon after.
     #[must_use]
     pub fn of_ports(interfaces: &[String]) -> Self {
         let mut files = Self::default();
-        files.read.extend(["/sys/devices/system/cpu/possible", "/dev/urandom"].map(PathBuf::from));
+        files.read.extend(["/sys/devices/system/cpu", "/dev/urandom", "/proc/self/statm"].map(PathBuf::from));
         for interface in interfaces {
             // The link leads to the device; what counts is where a file really is.
             files.read.extend(fs::canonicalize(Path::new("/sys/class/net").join(interface)));

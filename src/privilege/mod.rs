@@ -60,6 +60,9 @@ pub fn give_up(files: Option<&Files>) -> Result<Kept, PrivilegeError> {
     capabilities::forbid_new().map_err(PrivilegeError::NewPrivileges)?;
     capabilities::drop_all().map_err(PrivilegeError::Capabilities)?;
     let Some(files) = files else { return Ok(Kept { sandbox: None }) };
+    // Whoever asks for the size of a page, or for the time without a system call, first asks the kernel where that is; later
+    // it is known. Files are needed for it on Linux before 6.4.
+    let _ = rustix::param::page_size();
     let held = files.keep_only_these()?;
     // Last: what came before needs calls that nothing needs after it.
     let calls = calls::keep_only_these()?;

@@ -157,3 +157,13 @@ fn what_is_encrypted_is_opaque_wherever_it_was_dropped() {
         assert_eq!(line.split_whitespace().nth(1), Some("5"), "{line}");
     }
 }
+
+#[test]
+fn what_the_process_uses_is_told_although_files_are_out_of_reach() {
+    let Some(asked) = Asked::with("--workers 2") else { return };
+    let page = asked.page();
+    for sample in ["process_resident_memory_bytes", "process_cpu_seconds_total"] {
+        assert!(page.value(sample) > 0.0, "{sample}: {:#?}", page.samples);
+    }
+    assert_eq!(asked.probe.stop().status, Some(0));
+}
