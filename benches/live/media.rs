@@ -68,21 +68,21 @@ struct Run {
     /// Processor time of the machine but for the Enabler, and of the watcher.
     machine: Duration,
     process: Duration,
-    /// Processor time of the sender, with that of the kernel until a frame is where a watcher reads it.
+    /// Of the sender, with that of the kernel until a frame is where a watcher reads it.
     sender: Duration,
     lost: u64,
     records: u64,
 }
 
 pub(crate) fn measure(rounds: usize) -> io::Result<()> {
-    compare("one in ten of them SIP", MIXED, rounds)?;
-    compare("nearly none of them SIP", MEDIA, rounds)
+    compare("sip-in-media", "one in ten of them SIP", MIXED, rounds)?;
+    compare("media", "nearly none of them SIP", MEDIA, rounds)
 }
 
-fn compare(what: &str, traffic: Traffic, rounds: usize) -> io::Result<()> {
+fn compare(name: &str, what: &str, traffic: Traffic, rounds: usize) -> io::Result<()> {
     let Some(network) = Network::of(&["probe", "trunk"], &["tcpreplay", "tcpdump"]) else { return Ok(()) };
     network.join(("trunk", "out0", ""), ("probe", "tap0", ""));
-    let (file, frames) = generate(traffic)?;
+    let (file, frames) = generate(name, traffic)?;
     let mut runs: Vec<(Watcher, Vec<Run>)> = ALL.map(|watcher| (watcher, Vec::new())).into();
     for _ in 0..rounds {
         for (watcher, runs) in &mut runs {
@@ -129,10 +129,10 @@ fn compare(what: &str, traffic: Traffic, rounds: usize) -> io::Result<()> {
 }
 
 /// Written anew each time: it takes seconds, and is never out of date.
-fn generate(traffic: Traffic) -> io::Result<(PathBuf, u64)> {
+fn generate(name: &str, traffic: Traffic) -> io::Result<(PathBuf, u64)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-data");
     fs::create_dir_all(&folder)?;
-    let path = folder.join("sip-in-media.pcap");
+    let path = folder.join(name).with_extension("pcap");
     let mut writer = PcapWriter::new(BufWriter::with_capacity(1 << 20, File::create(&path)?), ETHERNET)?;
     let (mut frames, mut result) = (0, Ok(()));
     traffic.play(|time, frame| {
