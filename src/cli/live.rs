@@ -155,11 +155,9 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     }
     stop_at_signals(capture.wake()).map_err(LiveCommandError::Signals)?;
     if !args.quiet {
+        let gone = if args.ch1.is_temporary() { "; no --enabler, no --store: records are gone at exit" } else { "" };
         for (interface, attached) in args.interfaces.iter().zip(&attached) {
-            eprintln!("watching {interface}; ring {} MiB; kernel filter {attached}; {kept}", args.ring);
-        }
-        if args.ch1.is_temporary() {
-            eprintln!("no --enabler and no --store: records are acknowledged by this process, and gone when it ends");
+            eprintln!("watching {interface}; ring {} MiB; kernel filter {attached}; {kept}{gone}", args.ring);
         }
         if let Some(address) = served {
             eprintln!("metrics on http://{address}/metrics");
