@@ -221,7 +221,7 @@ fn filter(args: &LiveArgs, ring: Ring) -> Option<Filter> {
 
 /// What is read and written once the ports are open.
 fn files(args: &LiveArgs) -> Files {
-    let mut files = Files::of_ports(&args.interfaces);
+    let mut files = Files::of_ports();
     args.ch1.reach(&mut files);
     files
 }

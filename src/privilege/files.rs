@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _, RulesetError, Scope, path_beneath_rules,
+    RulesetCreatedAttr as _, Scope, path_beneath_rules,
 };
 use rustix::fs::{Access as Permission, access};
+
+use super::PrivilegeError;
 
 /// What is asked for at most; an older kernel gives what it knows of it.
 const ABI_WANTED: ABI = ABI::V6;
@@ -19,6 +21,9 @@ const ABI_WANTED: ABI = ABI::V6;
 const ETC: &str = "/etc";
 /// Modules of the C library that look up names; it loads them when the first name is asked for.
 const LIBRARIES: [&str; 3] = ["/usr/lib", "/lib", "/lib64"];
+
+/// Where temporary files go on any system.
+const SHARED: [&str; 3] = ["/var/tmp", "/usr/tmp", "/tmp"];
 
 /// Files that stay within reach; what is not there now is left out.
 ///
@@ -59,7 +64,9 @@ impl Files {
     /// A file that is made, or written, together with others whose names begin with its own (SQLite's log and index): its
     /// folder.
     pub fn write_beside(&mut self, file: &Path) {
-        let real = fs::canonicalize(file);
+        // It may be a link to a file that is still to be made: a name beside the link, or a path of its own.
+        let made = fs::read_link(file).map(|target| file.parent().unwrap_or_else(|| Path::new("/")).join(target));
+        let real = fs::canonicalize(file).or(made);
         let folder = real.as_deref().unwrap_or(file).parent().unwrap_or_else(|| Path::new("/"));
         self.write.push(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() });
     }
@@ -79,7 +86,11 @@ impl Files {
     }
 
     /// Keeps every other file away from this thread, and those that it starts.
-    pub(super) fn keep_only_these(&self) -> Result<FilesHeld, RulesetError> {
+    pub(super) fn keep_only_these(&self) -> Result<FilesHeld, PrivilegeError> {
+        let temporary = self.temporary.then(temporary).flatten();
+        if let Some(folder) = temporary.as_ref().filter(|folder| is_everything(folder)) {
+            return Err(PrivilegeError::Temporary(folder.clone()));
+        }
         let status = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(ABI_WANTED))?
@@ -87,7 +98,7 @@ impl Files {
             .create()?
             .add_rules(path_beneath_rules(&self.read, AccessFs::ReadFile | AccessFs::ReadDir))?
             .add_rules(path_beneath_rules(&self.write, writing()))?
-            .add_rules(path_beneath_rules(self.temporary.then(temporary).flatten(), writing()))?
+            .add_rules(path_beneath_rules(temporary, writing()))?
             .restrict_self()?;
         Ok(match status.landlock {
             LandlockStatus::Available { effective_abi, .. } => {
@@ -102,10 +113,21 @@ impl Files {
 /// root with them may write to more of them.
 fn temporary() -> Option<PathBuf> {
     let named = ["SQLITE_TMPDIR", "TMPDIR"].into_iter().filter_map(env::var_os).map(PathBuf::from);
-    let usual = ["/var/tmp", "/usr/tmp", "/tmp", "."].map(PathBuf::from);
+    let usual = SHARED.iter().chain(&["."]).map(PathBuf::from);
     let may_be_written =
         |folder: &PathBuf| folder.is_dir() && access(folder, Permission::WRITE_OK | Permission::EXEC_OK).is_ok();
     named.chain(usual).find(may_be_written)
+}
+
+/// Whether files that matter are in a folder: in `/` all of them, in somebody's home what their shell runs. A container may have
+/// its home where temporary files belong.
+fn is_everything(folder: &Path) -> bool {
+    if SHARED.iter().any(|shared| Path::new(shared) == folder) {
+        return false;
+    }
+    let Ok(real) = fs::canonicalize(folder) else { return false };
+    let home = env::var_os("HOME").and_then(|home| fs::canonicalize(home).ok());
+    real == Path::new("/") || home.is_some_and(|home| home == real)
 }
 
 /// What SQLite does in a folder: it makes files, changes them, cuts them and removes them, and syncs the folder.
@@ -157,5 +179,27 @@ mod tests {
         let folders: Vec<_> = files.read.iter().filter(|path| path.ends_with("net/lo")).collect();
         assert_eq!(folders.len(), 1);
         assert!(folders[0].starts_with("/sys/devices"), "{folders:?}");
+    }
+
+    #[test]
+    fn a_store_that_a_link_is_to_become_needs_the_folder_where_it_will_be() {
+        let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let links = [("far", there.path().join("store")), ("near", PathBuf::from("store"))];
+        let mut files = Files::default();
+        for (name, target) in links {
+            std::os::unix::fs::symlink(target, here.path().join(name)).unwrap();
+            files.write_beside(&here.path().join(name));
+        }
+        assert_eq!(files.write, [there.path(), here.path()]);
+    }
+
+    #[test]
+    fn a_folder_of_everything_is_none_for_temporary_files() {
+        let own = tempfile::tempdir().unwrap();
+        assert!(!is_everything(own.path()));
+        assert!(is_everything(Path::new("/")) && is_everything(Path::new("/proc/..")));
+        if let Some(home) = env::var_os("HOME") {
+            assert!(is_everything(Path::new(&home)));
+        }
     }
 }

@@ -13,6 +13,7 @@ mod files;
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 pub use files::{Files, FilesHeld};
 
@@ -25,6 +26,8 @@ pub enum PrivilegeError {
     NewPrivileges(io::Error),
     #[error("cannot limit access to files: {0}; --no-sandbox watches without this limit")]
     Files(#[from] landlock::RulesetError),
+    #[error("SQLITE_TMPDIR, TMPDIR: temporary files would be in {}, and all that is there could be written; name another folder", .0.display())]
+    Temporary(PathBuf),
     #[error("cannot limit system calls: {0}; --no-sandbox watches without this limit")]
     Calls(#[from] seccompiler::Error),
 }

@@ -119,6 +119,32 @@ fn a_store_in_a_file_is_written_all_the_same() {
 }
 
 #[test]
+fn a_store_behind_a_link_is_made_where_the_link_says() {
+    let Some(network) = bench() else { return };
+    let (there, here) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let link = here.path().join("link");
+    std::os::unix::fs::symlink(there.path().join("store"), &link).expect("a link can be made");
+    let mut probe = Probe::on(&network, "probe", &format!("-i tap0 --store {}", link.display()));
+    send(&network, "im-client-terminated-udp");
+    probe.record();
+    let ended = probe.stop();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert!(there.path().join("store").is_file());
+}
+
+#[test]
+fn temporary_files_do_not_open_every_folder() {
+    let Some(network) = bench() else { return };
+    let ended = Probe::as_somebody(&network, "probe", "env TMPDIR=/", env!("CARGO_BIN_EXE_tolltap"), "-i tap0").end();
+    assert_eq!(ended.status, Some(1));
+    assert!(
+        ended.stderr.starts_with("tolltap: SQLITE_TMPDIR, TMPDIR: temporary files would be in /, "),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn what_the_kernel_dropped_is_still_counted_at_the_end() {
     let Some(network) = bench() else { return };
     let mut probe = Probe::start(&network, "probe", "-i tap0");
