@@ -74,7 +74,7 @@ pub struct LiveArgs {
     quiet: bool,
 
     /// After a stop, leave records unacknowledged that have no answer for this long
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::options::duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::options::patience)]
     stop_within: Duration,
 
     /// Leave files and system calls unlimited; capabilities are given up all the same

@@ -95,3 +95,26 @@ impl ChargingArgs {
 pub(super) fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
     humantime::parse_duration(text)
 }
+
+/// A span of time that somebody waits for: a day at most.
+///
+/// # Errors
+/// What is wrong with the text.
+pub(super) fn patience(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_secs(24 * 3600);
+    let time = duration(text).map_err(|error| error.to_string())?;
+    if time > MOST { Err("a day at most".into()) } else { Ok(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_ends_after_a_day() {
+        assert_eq!(patience("24h"), Ok(Duration::from_secs(86_400)));
+        assert!(patience("500000000000years").is_err());
+        assert_eq!(patience("25h"), Err("a day at most".into()));
+        assert!(patience("soon").is_err());
+    }
+}

@@ -73,7 +73,7 @@ impl Supervisor {
     /// What was captured is delivered, which takes so long at most, and then it ends. Nobody reads any more, so the watchdog
     /// would wait in vain; and the manager's own patience with a stop may be shorter than the operator's.
     pub fn stopping(&mut self, within: Duration) {
-        let patience = (within + LAST_STEPS).as_micros();
+        let patience = within.saturating_add(LAST_STEPS).as_micros();
         self.tell(&format!(
             "STOPPING=1\nEXTEND_TIMEOUT_USEC={patience}\nWATCHDOG_USEC={patience}\nSTATUS=delivering what is left"
         ));
@@ -138,6 +138,15 @@ mod tests {
         // More than any socket holds.
         (0..100_000).for_each(|_| supervisor.alive(&standing(), 0));
         assert!(supervisor.said);
+    }
+
+    #[test]
+    fn one_is_told_of_an_end_that_takes_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        Supervisor::at(path.as_os_str()).unwrap().stopping(Duration::MAX);
+        assert!(told(&manager).starts_with("STOPPING=1\n"));
     }
 
     #[test]
