@@ -39,10 +39,13 @@ fn dpkg_deb(arguments: &[&str], package: &Path) -> String {
     String::from_utf8(run.stdout).expect("it is text")
 }
 
-/// The lines of the file of options that stand for an example.
-fn examples(text: &str) -> Vec<Vec<String>> {
-    let options = |line: &str| line.strip_prefix("#TOLLTAP_LIVE=\"")?.strip_suffix('"').map(str::to_owned);
-    text.lines().filter_map(options).map(|line| line.split(' ').map(str::to_owned).collect()).collect()
+/// What the file of options sets a variable to, in its examples too.
+fn settings(text: &str, variable: &str) -> Vec<String> {
+    let setting = |line: &str| {
+        let value = line.trim_start_matches('#').strip_prefix(variable)?.strip_prefix('=')?;
+        Some(value.trim_matches('"').to_owned())
+    };
+    text.lines().filter_map(setting).collect()
 }
 
 #[test]
@@ -51,6 +54,16 @@ fn it_is_installed_whole_and_removed_whole() {
     let fields = dpkg_deb(&["--field"], &package);
     for expected in [&format!("Version: {}-1", env!("CARGO_PKG_VERSION")), "libpcap0.8", "libc6 (>= "] {
         assert!(fields.contains(expected), "{expected} is not in {fields}");
+    }
+
+    // A probe that runs goes on until somebody says otherwise.
+    for script in ["preinst", "prerm", "postinst"] {
+        let run = Run::of(Command::new("dpkg-deb").args(["--info"]).arg(&package).arg(script));
+        let script = String::from_utf8(run.stdout).expect("it is text");
+        assert!(!script.contains("restart"), "{script}");
+        for line in script.lines().filter(|line| line.contains("stop")) {
+            assert!(script.contains("[ \"$1\" = remove ]"), "{line}");
+        }
     }
 
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
@@ -101,14 +114,24 @@ fn it_is_installed_whole_and_removed_whole() {
 #[test]
 fn the_service_is_given_options_that_there_are() {
     let options = fs::read_to_string(source("packaging/tolltap-live.default")).unwrap();
-    let examples = examples(&options);
-    assert_eq!(examples.len(), 2);
-    for mut example in examples {
+    let (watched, records) = (settings(&options, "TOLLTAP_LIVE"), settings(&options, "TOLLTAP_RECORDS"));
+    assert_eq!(watched.iter().filter(|options| options.is_empty()).count(), 1, "no port is watched unless it is named");
+    assert_eq!(records.len(), 2);
+    let unit = fs::read_to_string(source("packaging/tolltap-live.service")).unwrap();
+    let fallback = format!("\nEnvironment=\"TOLLTAP_RECORDS={}\"\n", records[0]);
+    assert!(records[0].starts_with("--store ") && unit.contains(&fallback), "records are kept unless they are sent");
+    assert!(unit.contains("tolltap live $TOLLTAP_RECORDS $TOLLTAP_LIVE\n"), "{unit}");
+    let folder = scratch();
+    for (watched, records) in
+        watched.iter().filter(|it| !it.is_empty()).flat_map(|it| records.iter().map(move |to| (it, to)))
+    {
+        let mut example: Vec<String> =
+            [records, watched].iter().flat_map(|it| it.split(' ')).map(str::to_owned).collect();
         // A port that nobody has; with wrong options it would not be looked for.
         for port in example.iter_mut().filter(|word| word.starts_with("tap")) {
             port.insert_str(0, "no-");
         }
-        let run = Run::of(tolltap().args(["live", "--quiet"]).args(&example));
+        let run = Run::of(tolltap().args(["live", "--quiet"]).args(&example).current_dir(folder.path()));
         assert_eq!(run.status, Some(1), "{example:?}: {}", run.stderr);
         assert!(run.stderr.starts_with("tolltap: -i no-tap0: "), "{example:?}: {}", run.stderr);
     }
