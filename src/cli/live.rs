@@ -172,7 +172,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     supervisor.stopping(args.stop_within);
     let (desk, printer) = desk.finish();
     let delivered = delivery.finish();
-    let unprinted = printer.finish();
+    let (unprinted, printed) = printer.finish();
     if !args.quiet
         && let Some(acknowledgements) = &delivered.acknowledgements
     {
@@ -187,6 +187,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
             damaged_files: 0,
             encrypted_in_kernel: filtered_out.map_or(0, |counts| counts.of(Reason::DropOpaque)),
             lost_records: desk.records_lost,
+            unprinted,
             latencies: acknowledgements.latencies.clone(),
             times: None,
         };
@@ -197,7 +198,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     }
     let _ = watched?;
     delivered.check()?;
-    unprinted.map_err(LiveCommandError::Output)
+    printed.map_err(LiveCommandError::Output)
 }
 
 /// What the kernel kept from us, as a line of the summary.

@@ -123,7 +123,7 @@ impl Receiver for LiveDesk<'_> {
         self.tell_untold()?;
         self.counts.records += 1;
         let record = wire::seal_in(&mut self.room, &record.read::<&[u8]>());
-        self.printer.print(&record);
+        self.counts.unprinted += u64::from(!self.printer.print(&record));
         self.send_record(record)
     }
 

@@ -133,6 +133,7 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
             damaged_files: files.damages().len() as u64,
             encrypted_in_kernel: 0,
             lost_records: 0,
+            unprinted: 0,
             latencies: Latencies::default(),
             times: Some(Times {
                 last_record,

@@ -9,6 +9,8 @@ pub struct DeskCounts {
     pub records: u64,
     /// Records that nobody will get: they found no room on the way to the outbox, or in it.
     pub records_lost: u64,
+    /// Records that standard output did not take. They are delivered all the same.
+    pub unprinted: u64,
     /// Gap notices that the outbox took.
     pub gap_notices: GapNotices,
     /// Gap notices that wait for room in it.

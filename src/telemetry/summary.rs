@@ -24,6 +24,8 @@ pub struct Summary {
     pub encrypted_in_kernel: u64,
     /// Records that found no room on their way; of tap ports alone.
     pub lost_records: u64,
+    /// Records that standard output did not take; of tap ports alone.
+    pub unprinted: u64,
     /// From a BYE to the Response for its record; of tap ports alone.
     pub latencies: Latencies,
     /// How long it took; of a replay alone.
@@ -199,6 +201,7 @@ impl Summary {
                     ("dialog failure", session.records_by_dialog_failure),
                     ("max session", session.records_by_max_session),
                     ("lost", self.lost_records),
+                    ("not printed", self.unprinted),
                 ],
             ),
         ]);

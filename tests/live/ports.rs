@@ -1,5 +1,7 @@
 //! What happens at a port.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -189,4 +191,25 @@ fn two_ports_are_one_view() {
     calls.sort();
     assert_eq!(calls, ["1-19596@10.77.1.2", "1-25277@10.77.1.2"]);
     assert_eq!(probe.stop().status, Some(0));
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_told_when_it_is_and_keeps_no_record_from_the_enabler() {
+    let Some(network) = bench() else { return };
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let script = folder.path().join("to-a-full-disk");
+    fs::write(&script, "#!/bin/sh\nexec \"$@\" >/dev/full\n").expect("it is our own");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is our own");
+    let by = script.display().to_string();
+    let mut probe = Probe::as_somebody(&network, "probe", &by, env!("CARGO_BIN_EXE_tolltap"), "-i tap0");
+    let line = probe.line();
+    assert!(line.starts_with("watching tap0"), "{line}");
+    send(&network, "im-client-terminated-udp");
+    // While it goes on.
+    let line = probe.line();
+    assert!(line.contains("no more records are printed"), "{line}");
+    send(&network, "im-renegotiated");
+    let ended = probe.stop();
+    assert_eq!(ended.status, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("accepted 2") && ended.stderr.contains("not printed 2"), "{}", ended.stderr);
 }

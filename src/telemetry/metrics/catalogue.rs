@@ -311,6 +311,11 @@ fn of_desk(page: &mut Page, desk: &DeskCounts) {
         "Records that found no room on the way to the Charging Enabler.",
         desk.records_lost,
     );
+    page.counter(
+        "tolltap_unprinted_records_total",
+        "Records that standard output did not take; they are delivered all the same.",
+        desk.unprinted,
+    );
     page.counters(
         "tolltap_gap_notices_total",
         "Notices to the Charging Enabler that records may be missing.",
