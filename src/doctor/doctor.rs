@@ -225,6 +225,7 @@ impl Doctor {
         let mut findings = Findings::default();
         let transactions = transactions.finish(now, self.epoch, pairs);
         let tcp = self.tcp.finish(now, self.epoch);
+        self.order.finish();
         self.silence.conclude(&counts, &sources, &mut findings);
         if counts.packet.frames > 0 {
             pairs.conclude(&transactions, &tcp, &mut findings);

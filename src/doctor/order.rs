@@ -15,6 +15,8 @@ const SOURCES: usize = 64;
 const AGREE: u32 = 8;
 /// A step forward of more is no pause of traffic.
 const JUMP: Duration = Duration::from_secs(60);
+/// A step back that shows in a tariff: durations are charged in seconds.
+const SECOND: Duration = Duration::from_secs(1);
 /// One frame in a thousand later than the window.
 const RESERVATION: f64 = 0.001;
 /// One frame in a hundred out of place, however little.
@@ -26,6 +28,19 @@ struct Source {
     /// Frames in a row that are far behind, or far ahead.
     behind: u32,
     ahead: u32,
+    /// How far those behind are; of a step of the clock they say nothing about disorder.
+    behind_by: Duration,
+}
+
+impl Source {
+    fn at(highest: Timestamp) -> Self {
+        Self { highest, behind: 0, ahead: 0, behind_by: Duration::ZERO }
+    }
+
+    /// Frames that were behind, and no step of the clock: how many, and how far.
+    fn stragglers(&mut self) -> (u32, Duration) {
+        (core::mem::take(&mut self.behind), core::mem::take(&mut self.behind_by))
+    }
 }
 
 #[derive(Debug)]
@@ -35,8 +50,11 @@ pub(super) struct Order {
     frames: u64,
     back: u64,
     beyond: u64,
-    /// Furthest within what is no step of the clock.
+    /// Furthest of what is no step of the clock, and near enough for disorder.
     furthest: Duration,
+    /// Frames of another time altogether, and the furthest of them.
+    strays: u64,
+    strayed: Duration,
     pub(super) steps_back: u64,
     pub(super) longest_step: Duration,
     pub(super) jumps: u64,
@@ -52,6 +70,8 @@ impl Order {
             back: 0,
             beyond: 0,
             furthest: Duration::ZERO,
+            strays: 0,
+            strayed: Duration::ZERO,
             steps_back: 0,
             longest_step: Duration::ZERO,
             jumps: 0,
@@ -67,13 +87,13 @@ impl Order {
             self.sources.resize(index + 1, None);
         }
         let Some(slot) = self.sources.get_mut(index) else { return };
-        let source = slot.get_or_insert(Source { highest: time, behind: 0, ahead: 0 });
+        let source = slot.get_or_insert(Source::at(time));
         if time > source.highest.plus(JUMP) {
             source.ahead += 1;
             if source.ahead == AGREE {
                 self.jumps += 1;
                 self.longest_jump = self.longest_jump.max(time.since(source.highest));
-                *source = Source { highest: time, behind: 0, ahead: 0 };
+                *source = Source::at(time);
             }
             return;
         }
@@ -81,26 +101,46 @@ impl Order {
         let back = source.highest.since(time);
         source.highest = source.highest.max(time);
         if back.is_zero() {
-            source.behind = 0;
+            let stragglers = source.stragglers();
+            self.straggled(stragglers);
             return;
         }
         self.back += 1;
         if back <= self.reorder {
-            source.behind = 0;
+            let stragglers = source.stragglers();
+            self.straggled(stragglers);
             self.furthest = self.furthest.max(back);
             return;
         }
         self.beyond += 1;
         source.behind += 1;
+        source.behind_by = source.behind_by.max(back);
         if source.behind == AGREE {
             // Not frames out of order: the clock was set.
             self.steps_back += 1;
             self.longest_step = self.longest_step.max(back);
             self.beyond -= u64::from(AGREE);
             self.back -= u64::from(AGREE);
-            *source = Source { highest: time, behind: 0, ahead: 0 };
-        } else if back <= JUMP {
-            self.furthest = self.furthest.max(back);
+            *source = Source::at(time);
+        }
+    }
+
+    fn straggled(&mut self, (frames, by): (u32, Duration)) {
+        if by > JUMP {
+            self.strays += u64::from(frames);
+            self.strayed = self.strayed.max(by);
+        } else {
+            self.furthest = self.furthest.max(by);
+        }
+    }
+
+    /// Nothing comes any more.
+    pub(super) fn finish(&mut self) {
+        for index in 0..self.sources.len() {
+            let source = self.sources.get_mut(index).and_then(Option::as_mut);
+            if let Some(stragglers) = source.map(Source::stragglers) {
+                self.straggled(stragglers);
+            }
         }
     }
 
@@ -129,12 +169,21 @@ impl Order {
         if transactions.answers_first > 0 {
             parts.push(format!("{} came before their requests", counted(transactions.answers_first, "SIP answer")));
         }
-        parts.push(format!(
-            "by {} at most, {} of the frames by more than {}",
-            span(furthest),
-            percent(beyond),
-            span(self.reorder)
-        ));
+        let window = format!("{} of the frames by more than {}", percent(beyond), span(self.reorder));
+        parts.push(if furthest.is_zero() { window } else { format!("by {} at most, {window}", span(furthest)) });
+        if self.strays > 0 {
+            parts.push(format!("{} of another time, by {} at most", counted(self.strays, "frame"), span(self.strayed)));
+        }
+        let mut advice = Vec::new();
+        if is_beyond && furthest > self.reorder {
+            advice.push("watch with --reorder above the largest figure; have one device stamp both directions");
+        }
+        if is_beyond && self.strays > 0 {
+            advice.push("see whose clock stamps the frames of another time; no window is as wide as that");
+        }
+        if advice.is_empty() {
+            advice.push("nothing needs to be done");
+        }
         findings.found(
             ("out_of_order", if is_beyond { Severity::Reservation } else { Severity::Note }, back.max(late).max(first)),
             parts.join("; "),
@@ -143,11 +192,7 @@ impl Order {
             } else {
                 "no harm: that is within the window"
             },
-            if is_beyond {
-                "watch with --reorder above the largest figure; have one device stamp both directions"
-            } else {
-                "nothing needs to be done"
-            },
+            advice.join("; "),
             &[
                 ("backShare", Figure::Share(back)),
                 ("beyondShare", Figure::Share(beyond)),
@@ -155,6 +200,8 @@ impl Order {
                 ("tcpLateShare", Figure::Share(late)),
                 ("answersFirst", Figure::Count(transactions.answers_first)),
                 ("furthestSeconds", Figure::Seconds(furthest.as_secs_f64())),
+                ("strays", Figure::Count(self.strays)),
+                ("strayedSeconds", Figure::Seconds(self.strayed.as_secs_f64())),
                 ("windowSeconds", Figure::Seconds(self.reorder.as_secs_f64())),
             ],
         );
@@ -163,15 +210,17 @@ impl Order {
     /// What is told of the clock.
     pub(super) fn conclude_steps(&self, findings: &mut Findings) {
         if self.steps_back > 0 {
+            // The core never goes back: until the clock has caught up, all that happens has the time of the step.
+            let grave = self.longest_step >= SECOND;
             findings.found(
-                ("clock_set_back", Severity::Reservation, 1.0),
+                ("clock_set_back", if grave { Severity::NotFit } else { Severity::Reservation }, 1.0),
                 format!(
                     "the capture's clock went back {}, by {} at most",
                     times(self.steps_back),
                     span(self.longest_step)
                 ),
-                "durations of the sessions open at that moment are too short, by up to that much; evidence says so",
-                "let the capturing host's clock be slewed (chrony, ntpd), not set",
+                "until it has caught up, every session that begins and ends has a duration of 0, and those open at that moment are too short by up to that much; evidence says so",
+                "let the capturing host's clock be slewed (chrony, ntpd), not set, and step it at boot alone, before the probe starts",
                 &[
                     ("steps", Figure::Count(self.steps_back)),
                     ("longestSeconds", Figure::Seconds(self.longest_step.as_secs_f64())),

@@ -58,9 +58,43 @@ fn answers_stamped_before_their_requests_are_counted() {
 fn a_clock_that_is_set_back_is_no_disorder() {
     let report = examine(restamped(|time| if time > at(4_000) { time.minus(Duration::from_secs(600)) } else { time }));
     let found = finding(&report, "clock_set_back");
-    assert_eq!((found.severity, figure(found, "steps")), (Severity::Reservation, 1.0));
+    assert_eq!((found.severity, figure(found, "steps")), (Severity::NotFit, 1.0));
     assert!((590.0..601.0).contains(&figure(found, "longestSeconds")), "{found:?}");
     assert!(!names(&report).contains(&"out_of_order"), "{}", report.page(None));
+}
+
+#[test]
+fn a_clock_that_is_set_back_by_little_shortens_no_call_by_a_second() {
+    let report =
+        examine(restamped(|time| if time > at(4_000) { time.minus(Duration::from_millis(900)) } else { time }));
+    let found = finding(&report, "clock_set_back");
+    assert_eq!((found.severity, figure(found, "steps")), (Severity::Reservation, 1.0), "{}", report.page(None));
+    // The first frames after the step are none that came late.
+    assert!(!names(&report).contains(&"out_of_order"), "{}", report.page(None));
+}
+
+#[test]
+fn single_frames_of_another_time_are_told_with_how_far_they_are() {
+    // One in two hundred is an hour old.
+    let mut number = 0;
+    let tap: Tap = healthy()
+        .into_iter()
+        .map(|captured| {
+            number += 1;
+            let old = number % 200 == 0;
+            Captured {
+                time: if old { captured.time.minus(Duration::from_secs(3_600)) } else { captured.time },
+                ..captured
+            }
+        })
+        .collect();
+    let report = examine(tap);
+    let found = finding(&report, "out_of_order");
+    assert_eq!((figure(found, "furthestSeconds"), figure(found, "strays")), (0.0, figure(found, "beyond")));
+    assert!((3_590.0..3_610.0).contains(&figure(found, "strayedSeconds")), "{found:?}");
+    assert!(found.what.contains("of another time, by 60 min at most"), "{}", found.what);
+    assert!(!found.what.contains("0 s"), "{}", found.what);
+    assert!(!found.advice.contains("--reorder"), "no window is that wide: {}", found.advice);
 }
 
 #[test]
