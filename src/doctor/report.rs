@@ -110,6 +110,18 @@ impl Report {
         Page { report: self, width }
     }
 
+    /// How far a good verdict goes, where it rests on little: nobody should take a quiet night for a good tap.
+    fn extent(&self) -> String {
+        if !self.findings.iter().any(|finding| finding.name == super::silence::LITTLE) {
+            return String::new();
+        }
+        let messages = counted(self.sip.messages, "SIP message");
+        let session = self.sip.invites + self.sip.byes + self.sessions.records + self.sessions.open;
+        let without = if session == 0 { " without a session" } else { "" };
+        let show = if self.sip.messages == 1 { "shows" } else { "show" };
+        format!(" as far as {messages}{without} {show}")
+    }
+
     /// Findings that count against the tap.
     fn against(&self) -> usize {
         self.findings.iter().filter(|finding| finding.severity > Severity::Note).count()
@@ -132,9 +144,10 @@ impl fmt::Display for Page<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.report;
         let verdict = match report.verdict {
-            Verdict::Fit => "fit for charging".into(),
+            Verdict::Fit => format!("fit for charging{}", report.extent()),
             Verdict::FitWithReservations => {
-                format!("fit for charging, with {}", counted(report.against() as u64, "reservation"))
+                let against = counted(report.against() as u64, "reservation");
+                format!("fit for charging{}, with {against}", report.extent())
             }
             Verdict::NotFit => "not fit for charging".into(),
         };

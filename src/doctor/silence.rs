@@ -13,6 +13,8 @@ const NO_MIRROR: f64 = 0.99;
 const FEW: u64 = 10;
 /// Fewer SIP messages than about three sessions have: what is said of SIP rests on little.
 const LITTLE_SIP: u64 = 20;
+/// The name of the finding, which the verdict speaks of too.
+pub(super) const LITTLE: &str = "little_sip";
 /// Sources told apart; later ones share the last place.
 const SOURCES: usize = 64;
 
@@ -89,7 +91,7 @@ impl Silence {
             let only = if sip < LITTLE_SIP { "only " } else { "" };
             let none = if idle { ", and no session began or ended" } else { "" };
             return findings.found(
-                ("little_sip", Severity::Note, share(LITTLE_SIP.saturating_sub(sip), LITTLE_SIP)),
+                (LITTLE, Severity::Note, share(LITTLE_SIP.saturating_sub(sip), LITTLE_SIP)),
                 format!("{only}{}{none}", counted(sip, "SIP message")),
                 "no harm; what is said here of SIP rests on few messages",
                 "watch for longer, at an hour with sessions: --for 10m",

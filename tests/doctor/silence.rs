@@ -39,6 +39,17 @@ fn a_mirror_of_something_else_has_no_sip() {
 fn few_messages_are_a_note() {
     let report = examine(healthy().into_iter().take_while(|captured| captured.time < crate::tap::at(150)).collect());
     assert_eq!((report.verdict, names(&report)), (Verdict::Fit, vec!["little_sip"]), "{}", report.page(None));
+    let page = report.page(None).to_string();
+    let messages = report.sip.messages;
+    assert!(page.starts_with(&format!("fit for charging as far as {messages} SIP messages show: tap0, ")), "{page}");
+}
+
+#[test]
+fn many_messages_without_a_session_are_little() {
+    let report = examine((0..30).flat_map(crate::tap::keep_alive).collect());
+    assert_eq!((report.verdict, names(&report)), (Verdict::Fit, vec!["little_sip"]), "{}", report.page(None));
+    let page = report.page(None).to_string();
+    assert!(page.starts_with("fit for charging as far as 60 SIP messages without a session show: tap0, "), "{page}");
 }
 
 #[test]

@@ -103,6 +103,26 @@ fn session(number: u64) -> Tap {
     .collect()
 }
 
+/// A client asks whether its server is there, and is answered.
+pub(crate) fn keep_alive(number: u64) -> Tap {
+    let ends = [address("10.0.0.1:5060"), server(5060)];
+    [(0, "OPTIONS sip:b SIP/2.0"), (1, "SIP/2.0 200 OK")]
+        .into_iter()
+        .map(|(side, start)| {
+            let text = plain_message(start, number, "OPTIONS");
+            captured(at(number * 200 + side as u64), frames::udp(ends[side], ends[1 - side], text.as_bytes()))
+        })
+        .collect()
+}
+
+/// A message without a dialog.
+pub(crate) fn plain_message(start: &str, number: u64, method: &str) -> String {
+    format!(
+        "{start}\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKo{number}\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b>;tag=2\r\n\
+         Call-ID: o{number}\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
 /// 1,000 bytes every 20 ms to the server's MSRP port, each acknowledged after 1 ms.
 pub(crate) fn transfer(client: SocketAddr, isn: u32) -> Tap {
     let server = server(2855);
