@@ -163,7 +163,7 @@ impl Doctor {
         self.signalling.secrecy.frame(&seen);
         self.signalling.truncation.frame(&seen);
 
-        let Self { streams, signalling, .. } = self;
+        let Self { streams, signalling, tcp: witness, .. } = self;
         if let Some(segment) = seen.segment() {
             let place = Place {
                 time: frame.time,
@@ -178,13 +178,13 @@ impl Doctor {
                     let is_cut = place.is_cut && message.carriage == Carriage::CutDatagram;
                     let (time, hop, carrier) = (message.time, message.hop, message.carrier);
                     let place = Place { time, hop, carrier, is_cut, ..place };
-                    signalling.message(place, message.bytes, message.carriage);
+                    signalling.message(place, message.bytes, message.carriage, witness);
                 }
             };
             match segment.transport {
                 Transport::Udp(payload) if is_start(payload) => {
                     let carriage = if segment.cut { Carriage::CutDatagram } else { Carriage::Datagram };
-                    signalling.message(Place { is_cut: segment.cut, ..place }, payload, carriage);
+                    signalling.message(Place { is_cut: segment.cut, ..place }, payload, carriage, witness);
                 }
                 Transport::Udp(_) => {}
                 Transport::Tcp(tcp) => streams.tcp(now, frame.time, &segment.hop, &tcp, &mut deliver),
@@ -223,7 +223,7 @@ impl Doctor {
         let Signalling { pairs, transactions, secrecy, servers, truncation } = &mut self.signalling;
 
         let mut findings = Findings::default();
-        let transactions = transactions.finish(now, self.epoch, pairs);
+        let transactions = transactions.finish(now, self.epoch, pairs, &self.tcp);
         let tcp = self.tcp.finish(now, self.epoch);
         self.order.finish();
         self.silence.conclude(&counts, &sources, &mut findings);
@@ -302,7 +302,7 @@ impl Doctor {
 }
 
 impl Signalling {
-    fn message(&mut self, place: Place, bytes: &[u8], carriage: Carriage) {
+    fn message(&mut self, place: Place, bytes: &[u8], carriage: Carriage, tcp: &Tcp) {
         let message = Message::parse(bytes, carriage);
         self.truncation.message(place.is_cut, message.is_ok());
         let Ok(message) = message else { return };
@@ -311,6 +311,6 @@ impl Signalling {
         self.pairs.message(&sip);
         self.secrecy.message(&sip);
         self.servers.message(&sip);
-        self.transactions.message(&sip, &self.pairs);
+        self.transactions.message(&sip, &self.pairs, tcp);
     }
 }

@@ -8,7 +8,7 @@ use super::finding::{Figure, Findings, Severity, grade, share};
 use super::seen::Seen;
 use super::table::Table;
 use super::text::{count, counted, percent};
-use crate::packet::{Endpoint, TcpSegment, Transport};
+use crate::packet::{Endpoint, Hop, TcpSegment, Transport};
 use crate::time::Timestamp;
 
 /// Conversations followed; at the bound the oldest goes, and what it showed is kept.
@@ -56,6 +56,8 @@ struct Way {
     other: Option<u32>,
     changes: u32,
     unheard_bytes: u64,
+    /// Holes that were acknowledged, and never filled.
+    lost: u64,
 }
 
 #[derive(Debug, Default)]
@@ -129,6 +131,14 @@ impl Tcp {
         }
     }
 
+    /// Whether both directions between these are here with every byte that was acknowledged: then no message is missing.
+    pub(super) fn is_whole(&self, hop: &Hop) -> bool {
+        let key = (hop.source.min(hop.destination), hop.source.max(hop.destination));
+        self.open.get(&key).is_some_and(|conversation| {
+            conversation.ways.iter().all(|way| way.segments > 0 && way.lost == 0 && way.holes.is_empty())
+        })
+    }
+
     /// What TCP showed, up to this time.
     pub(super) fn finish(&mut self, now: Timestamp, epoch: u64) -> TcpFigures {
         while let Some(conversation) = self.open.pop_oldest() {
@@ -167,6 +177,7 @@ impl Way {
             established: self.established,
             changes: self.changes,
             unheard_bytes: self.unheard_bytes,
+            lost: self.lost,
             ..Self::default()
         };
     }
@@ -277,8 +288,9 @@ impl Way {
     }
 
     /// A hole that nobody acknowledged may be the network's doing.
-    fn judge(&self, hole: Hole, figures: &mut TcpFigures) {
+    fn judge(&mut self, hole: Hole, figures: &mut TcpFigures) {
         if self.acked.is_some_and(|acked| ahead(acked, hole.to) >= 0) {
+            self.lost += 1;
             figures.gaps += 1;
             figures.unseen_bytes += u64::try_from(ahead(hole.to, hole.from)).unwrap_or(0);
         }

@@ -3,6 +3,9 @@
 //! A client that gets no answer over UDP sends its request again after T1 (RFC 3261 §17.1): 500 ms, or 2 s on the mobile
 //! side (TS 24.229 §7.7). So a request that nobody answered and that was *not* sent again was answered, and the tap did not
 //! show it. One that was sent again and again met a silent peer, which says nothing about the tap.
+//!
+//! Nothing is sent again over TCP and SCTP, and a server may take until timer F to answer. There TCP is the better witness: where
+//! it shows every byte, no message is missing.
 
 use core::hash::BuildHasher;
 use core::time::Duration;
@@ -13,6 +16,7 @@ use super::direction::Pairs;
 use super::finding::{Figure, Findings, Severity, grade, share};
 use super::seen::Sip;
 use super::table::Table;
+use super::tcp::Tcp;
 use super::text::{count, counted, percent};
 use crate::packet::{Carrier, Hop};
 use crate::sip::{Method, StartLine};
@@ -38,7 +42,7 @@ const FEW: u64 = 5;
 struct Transaction {
     hop: Hop,
     epoch: u64,
-    over_udp: bool,
+    carrier: Carrier,
     is_invite: bool,
     /// First sight of either.
     first: Timestamp,
@@ -101,9 +105,9 @@ impl Transactions {
         self.since.get_or_insert(time);
     }
 
-    pub(super) fn message(&mut self, sip: &Sip<'_>, pairs: &Pairs) {
+    pub(super) fn message(&mut self, sip: &Sip<'_>, pairs: &Pairs, tcp: &Tcp) {
         self.epoch = sip.epoch;
-        self.settle(sip.now, pairs);
+        self.settle(sip.now, pairs, tcp);
         let cseq = sip.message.cseq();
         let status = match sip.message.start() {
             StartLine::Request { method: Method::Ack, .. } => return,
@@ -116,7 +120,7 @@ impl Transactions {
             let transaction = Transaction {
                 hop: sip.hop,
                 epoch: sip.epoch,
-                over_udp: sip.carrier == Carrier::Udp,
+                carrier: sip.carrier,
                 is_invite: cseq.method == Method::Invite,
                 first: sip.time,
                 request: None,
@@ -125,7 +129,7 @@ impl Transactions {
                 trying: false,
             };
             if let Some(oldest) = self.open.insert(key, transaction) {
-                self.judge(&oldest, sip.now, pairs);
+                self.judge(&oldest, sip.now, pairs, tcp);
             }
         }
         let Some(transaction) = self.open.get_mut(&key) else { return };
@@ -149,19 +153,21 @@ impl Transactions {
         }
     }
 
-    fn settle(&mut self, now: Timestamp, pairs: &Pairs) {
+    fn settle(&mut self, now: Timestamp, pairs: &Pairs, tcp: &Tcp) {
         while self.open.oldest().is_some_and(|oldest| now.since(oldest.first) > OVER) {
             if let Some(oldest) = self.open.pop_oldest() {
-                self.judge(&oldest, now, pairs);
+                self.judge(&oldest, now, pairs, tcp);
             }
         }
     }
 
-    fn judge(&mut self, transaction: &Transaction, now: Timestamp, pairs: &Pairs) {
+    fn judge(&mut self, transaction: &Transaction, now: Timestamp, pairs: &Pairs, tcp: &Tcp) {
         if transaction.epoch != self.epoch {
             return;
         }
         let figures = &mut self.figures;
+        let wait = if transaction.carrier == Carrier::Udp { SENT_AGAIN } else { OVER };
+        let over_tcp = matches!(transaction.carrier, Carrier::Tcp | Carrier::WebSocket);
         let unseen = match (transaction.request, transaction.answer) {
             (Some(_), Some(_)) => {
                 figures.answered += 1;
@@ -172,7 +178,6 @@ impl Transactions {
                 return;
             }
             (Some(request), None) => {
-                let wait = if transaction.over_udp { SENT_AGAIN } else { OVER };
                 if now.since(request) < wait {
                     return;
                 }
@@ -185,13 +190,18 @@ impl Transactions {
             // Of what began before the watching, the request is not missing; an INVITE may ring for minutes.
             (None, Some(answer)) => {
                 let began = self.since.map_or(Duration::ZERO, |since| answer.since(since));
-                if began < SENT_AGAIN || transaction.is_invite && !transaction.trying {
+                let wait = if transaction.trying { SENT_AGAIN } else { wait };
+                if began < wait || transaction.is_invite && !transaction.trying {
                     return;
                 }
                 &mut figures.requests_unseen
             }
             (None, None) => return,
         };
+        if over_tcp && tcp.is_whole(&transaction.hop) {
+            // A peer that does not answer, or a request from before the watching.
+            return;
+        }
         if pairs.is_one_way(&transaction.hop) {
             figures.one_way += 1;
         } else {
@@ -200,10 +210,10 @@ impl Transactions {
     }
 
     /// Judges what is still open, unless frames were lost here since.
-    pub(super) fn finish(&mut self, now: Timestamp, epoch: u64, pairs: &Pairs) -> TransactionFigures {
+    pub(super) fn finish(&mut self, now: Timestamp, epoch: u64, pairs: &Pairs, tcp: &Tcp) -> TransactionFigures {
         self.epoch = epoch;
         while let Some(oldest) = self.open.pop_oldest() {
-            self.judge(&oldest, now, pairs);
+            self.judge(&oldest, now, pairs, tcp);
         }
         self.figures
     }

@@ -7,8 +7,10 @@ use tolltap::packet::InterfaceId;
 use tolltap::probe::Loss;
 
 use crate::common::frames;
+use crate::common::frames::TcpFlags;
 use crate::tap::{
-    Captured, Tap, at, captured, examine, examine_port, figure, finding, healthy, names, port, without_one_in,
+    Captured, Tap, address, at, captured, examine, examine_port, figure, finding, healthy, names, plain_message, port,
+    server, without_one_in,
 };
 
 /// Whether a frame was captured in that span.
@@ -121,6 +123,62 @@ fn requests_that_must_have_been_there_are_counted() {
     let found = examine(tap);
     let found = finding(&found, "sip_lost");
     assert_eq!((figure(found, "requestsUnseen"), found.severity), (10.0, Severity::NotFit));
+}
+
+/// A connection that was there before, from a client to its server; each sends these at these milliseconds, and acknowledges
+/// within one what it got. It ends, with a byte from each side, after 60 s.
+fn over_tcp(sent: &[(u64, bool, String)]) -> Tap {
+    let ends = [address("10.0.3.1:20000"), server(5060)];
+    let mut next = [1_000_u32, 2_000];
+    let mut tap = Tap::new();
+    let last = [(60_000, true, "\r\n".to_owned()), (60_010, false, "\r\n".to_owned())];
+    for (time, to_server, text) in sent.iter().chain(&last) {
+        let (from, to) = if *to_server { (0, 1) } else { (1, 0) };
+        let flags = |acknowledge| TcpFlags { acknowledge: Some(acknowledge), ..Default::default() };
+        let segment = frames::tcp(ends[from], ends[to], next[from], flags(next[to]), text.as_bytes());
+        tap.push(captured(at(*time), segment));
+        next[from] += text.len() as u32;
+        tap.push(captured(at(time + 1), frames::tcp(ends[to], ends[from], next[to], flags(next[from]), &[])));
+    }
+    tap
+}
+
+/// A dialog's worth of requests that are answered at once, and one more of the client's with this answer, if any.
+fn message_over_tcp(asked: Option<u64>, answered: Option<u64>) -> Tap {
+    let mut sent = Vec::new();
+    for number in 0..20 {
+        sent.push((number * 10, true, plain_message("MESSAGE sip:b SIP/2.0", number, "MESSAGE")));
+        sent.push((number * 10 + 5, false, plain_message("SIP/2.0 200 OK", number, "MESSAGE")));
+    }
+    sent.extend(asked.map(|time| (time, true, plain_message("MESSAGE sip:b SIP/2.0", 99, "MESSAGE"))));
+    sent.extend(answered.map(|time| (time, false, plain_message("SIP/2.0 200 OK", 99, "MESSAGE"))));
+    sent.sort_by_key(|sent| sent.0);
+    over_tcp(&sent)
+}
+
+#[test]
+fn over_tcp_an_answer_may_be_of_a_request_from_before_the_watching() {
+    for answered in [5_000, 12_000, 45_000] {
+        let report = examine(message_over_tcp(None, Some(answered)));
+        assert!(!names(&report).contains(&"sip_lost"), "{answered}: {}", report.page(None));
+    }
+}
+
+#[test]
+fn over_tcp_a_server_may_answer_late_or_never() {
+    for answered in [Some(12_300), None] {
+        let report = examine(message_over_tcp(Some(300), answered));
+        assert!(!names(&report).contains(&"sip_lost"), "{answered:?}: {}", report.page(None));
+    }
+}
+
+#[test]
+fn an_answer_over_tcp_whose_bytes_were_acknowledged_was_lost() {
+    let mut tap = message_over_tcp(Some(300), Some(500));
+    tap.retain(|captured| captured.time != at(500));
+    let report = examine(tap);
+    assert_eq!(figure(finding(&report, "sip_lost"), "answersUnseen"), 1.0, "{}", report.page(None));
+    assert!(names(&report).contains(&"tcp_lost"), "{}", report.page(None));
 }
 
 #[test]
