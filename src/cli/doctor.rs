@@ -169,18 +169,14 @@ fn watch(args: &DoctorArgs, options: Options) -> Result<(Report, Ending), Doctor
             break;
         }
     }
-    // What the ring's last block holds is handed over when its time is up.
-    if failed.is_none() {
-        std::thread::sleep(LAST_BLOCK);
-        let end = Instant::now();
-        while failed.is_none() && end.elapsed() < LAST_READING {
-            match take(&mut capture, &mut doctor) {
-                Ok(0) => break,
-                Ok(_) => last = Instant::now(),
-                Err(error) => failed = Some(error),
-            }
+    let drained = capture.drain(|capture| {
+        let read = take(capture, &mut doctor)?;
+        if read > 0 {
+            last = Instant::now();
         }
-    }
+        Ok(read)
+    });
+    let failed = failed.or_else(|| drained.err());
     doctor.idle(last.elapsed());
     let sources = capture
         .counts()
@@ -211,9 +207,6 @@ fn watch(args: &DoctorArgs, options: Options) -> Result<(Report, Ending), Doctor
 }
 
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
-/// Longer than a block of the ring waits.
-const LAST_BLOCK: Duration = Duration::from_millis(10);
-const LAST_READING: Duration = Duration::from_millis(500);
 
 fn take(capture: &mut LiveCapture, doctor: &mut Doctor) -> Result<u64, LiveError> {
     capture.read(|item| match item {

@@ -11,7 +11,8 @@ mod wake;
 
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -25,6 +26,11 @@ use super::item::Item;
 use crate::packet::InterfaceId;
 use crate::time::Timestamp;
 use port::Port;
+
+/// Longer than a block of the ring waits.
+const LAST_BLOCK: Duration = Duration::from_millis(10);
+/// How long it may take to read what the rings hold in the end. Where frames come as fast as they are read, it never ends by itself.
+const LAST_READING: Duration = Duration::from_millis(500);
 
 /// How the kernel keeps frames until they are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +134,25 @@ impl LiveCapture {
             }
         }
         failed.map_or(Ok(frames), Err)
+    }
+
+    /// Reads what the rings still hold, once nobody waits for more: the kernel hands over the last block when its time is up, full
+    /// or not. `read` calls [`Self::read`], and gives what that gave.
+    ///
+    /// # Errors
+    /// The first failure. It ends nothing: the other rings, and the failed port's own, may hold frames.
+    pub fn drain(&mut self, mut read: impl FnMut(&mut Self) -> Result<u64, LiveError>) -> Result<(), LiveError> {
+        thread::sleep(LAST_BLOCK);
+        let begun = Instant::now();
+        let mut drained = Ok(());
+        while begun.elapsed() < LAST_READING {
+            match read(self) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => drained = drained.and(Err(error)),
+            }
+        }
+        drained
     }
 
     /// What became of the frames of each port so far.
