@@ -222,7 +222,8 @@ fn filter(args: &LiveArgs, ring: Ring) -> Option<Filter> {
 
 /// What is read and written once the ports are open.
 fn files(args: &LiveArgs) -> Files {
-    let mut files = Files::of_ports();
+    // What the ports read later is open already.
+    let mut files = Files::of_ports(&[]);
     args.ch1.reach(&mut files);
     files
 }

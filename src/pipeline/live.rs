@@ -25,10 +25,6 @@ const ROOM: usize = 65_536;
 /// How far the capture clock stays behind while nothing comes: a block of the ring waits for some milliseconds before it is
 /// handed over, and a busy machine adds to that.
 const BEHIND: Duration = Duration::from_millis(50);
-/// Longer than a block of the ring waits.
-const LAST_BLOCK: Duration = Duration::from_millis(10);
-/// How long it may take, after a stop, to read what the rings hold.
-const LAST_READING: Duration = Duration::from_millis(500);
 
 /// How things stand, once a second.
 #[derive(Clone, Debug, Default)]
@@ -116,19 +112,10 @@ struct Watch<'a, 'c, H> {
 
 impl<H: Hand> Watch<'_, '_, H> {
     fn run(mut self) -> Result<(), LiveError> {
-        let mut watched = self.watch();
-        // What was captured is worth the same after a stop or a failure; the kernel hands over the last block when its time is
-        // up, full or not.
-        let last = Instant::now();
-        std::thread::sleep(LAST_BLOCK);
-        while last.elapsed() < LAST_READING {
-            match self.read() {
-                Ok(0) => break,
-                Ok(_) => {}
-                // The rings are as they were: the port's own may hold frames, too.
-                Err(error) => watched = watched.and(Err(error)),
-            }
-        }
+        let watched = self.watch();
+        // What was captured is worth the same after a stop or a failure.
+        let Self { capture, core, to, broken, .. } = &mut self;
+        let watched = watched.and(capture.drain(|capture| read(capture, core, to, broken)));
         self.ended.store(true, Ordering::Relaxed);
         self.feed(Input::End);
         watched
@@ -138,7 +125,7 @@ impl<H: Hand> Watch<'_, '_, H> {
         let wake = self.capture.wake();
         let mut stood = Instant::now();
         while !wake.is_stopped() && !self.broken {
-            if self.read()? == 0 {
+            if read(self.capture, self.core, self.to, &mut self.broken)? == 0 {
                 if let Some(time) = self.idle_time() {
                     self.feed(Input::Tick(time));
                 }
@@ -174,29 +161,33 @@ impl<H: Hand> Watch<'_, '_, H> {
         self.broken |= self.core.handle(input).is_break() || self.core.settle().is_break();
     }
 
-    /// Reads a batch of every port; gives how many frames there were.
-    fn read(&mut self) -> Result<u64, LiveError> {
-        let Self { capture, core, to, broken, .. } = self;
-        let read = capture.read(|item| {
-            let input = match item {
-                Item::Frame(frame) => Input::Frame(frame),
-                Item::Loss(loss) => {
-                    // That nobody is told is the receiver's doing; the records of the time carry it all the same.
-                    let _ = to.try_give(Handed::Loss(loss));
-                    Input::Loss(loss)
-                }
-            };
-            *broken |= core.handle(input).is_break();
-        });
-        *broken |= core.settle().is_break();
-        read
-    }
-
     fn stand(&self) {
         let lost = self.records_lost.load(Ordering::Relaxed);
         let standing = standing(self.capture, self.core.standing(), self.core.interfaces(), lost, self.core.now());
         let _ = self.to.try_give(Handed::Progress(standing));
     }
+}
+
+/// Reads a batch of every port; gives how many frames there were.
+fn read<H: Hand>(
+    capture: &mut LiveCapture,
+    core: &mut Feed<'_, H>,
+    to: &Handover<Handed<Standing>>,
+    broken: &mut bool,
+) -> Result<u64, LiveError> {
+    let read = capture.read(|item| {
+        let input = match item {
+            Item::Frame(frame) => Input::Frame(frame),
+            Item::Loss(loss) => {
+                // That nobody is told is the receiver's doing; the records of the time carry it all the same.
+                let _ = to.try_give(Handed::Loss(loss));
+                Input::Loss(loss)
+            }
+        };
+        *broken |= core.handle(input).is_break();
+    });
+    *broken |= core.settle().is_break();
+    read
 }
 
 fn standing(

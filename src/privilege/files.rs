@@ -47,9 +47,8 @@ pub enum FilesHeld {
 }
 
 impl Files {
-    /// What watching these ports reads: what the kernel says of an interface (libpcap takes what it dropped from there, the doctor
-    /// whether it has a link), and the processors, each of which has counters of the eBPF filter and memory of its own. SQLite
-    /// takes random bytes. How much memory the process has is in a file that is opened once, soon after.
+    /// What is read once the ports are open: what the kernel says of these interfaces, and of the processors, each of which has
+    /// counters of the eBPF filter and memory of its own. SQLite takes random bytes.
     #[must_use]
     pub fn of_ports(interfaces: &[String]) -> Self {
         let mut files = Self::default();
