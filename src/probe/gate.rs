@@ -129,6 +129,8 @@ impl Gate {
         let now = self.clock.now();
         onward.at(now);
         self.overdue(now, onward);
+        // A message that was held back has its own time, and what it starts may be over by now.
+        onward.at(now);
     }
 
     /// Frames were lost before they could be captured.
