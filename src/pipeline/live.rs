@@ -115,7 +115,8 @@ impl<H: Hand> Watch<'_, '_, H> {
         let watched = self.watch();
         // What was captured is worth the same after a stop or a failure.
         let Self { capture, core, to, broken, .. } = &mut self;
-        let watched = watched.and(capture.drain(|capture| read(capture, core, to, broken)));
+        let drained = capture.drain(|capture| read(capture, core, to, broken));
+        let watched = watched.and(drained);
         self.ended.store(true, Ordering::Relaxed);
         self.feed(Input::End);
         watched
