@@ -1,4 +1,5 @@
 //! What a running probe shows: the page of metrics, and the port on which it is asked for.
+#![cfg(feature = "cli")]
 
 mod exposition;
 mod http;
