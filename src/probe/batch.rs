@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use foldhash::fast::RandomState;
 
+use super::share::Share;
 use super::sighting::{Sighting, Sink};
 use super::turn::Turn;
 use crate::packet::Hop;
@@ -14,45 +15,12 @@ use crate::time::Timestamp;
 
 /// What one Tap found for one Ledger in a round. With those of the other Taps for the same round it is all that there is up to
 /// `until`: that is the Ledger's clock.
-#[derive(Debug)]
-pub struct Batch {
-    /// In the order of their turns.
-    pub(super) items: Vec<Item>,
-    /// The messages, one behind the other.
-    bytes: Vec<u8>,
-    /// Where the capture clock stood when the round was closed.
-    pub(super) until: Timestamp,
-    /// There is no further round.
-    pub(super) ended: bool,
-}
+pub struct Batch(pub(super) Share<Found>);
 
-#[derive(Debug)]
-pub(super) struct Item {
-    pub(super) turn: Turn,
-    pub(super) what: Found,
-}
-
-#[derive(Debug)]
 pub(super) enum Found {
     Sighting { time: Timestamp, hop: Hop, carriage: Carriage, message: Range<usize> },
     Lost { lost: Lost, from: Timestamp, to: Timestamp, count: u64 },
     Restore(Range<usize>),
-}
-
-impl Batch {
-    fn new() -> Self {
-        Self { items: Vec::new(), bytes: Vec::new(), until: Timestamp::MIN, ended: false }
-    }
-
-    pub(super) fn bytes(&self, range: &Range<usize>) -> &[u8] {
-        self.bytes.get(range.clone()).unwrap_or_default()
-    }
-
-    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
-    }
 }
 
 /// Sorts what a Tap finds by the Ledgers it is for, round by round.
@@ -60,7 +28,7 @@ impl Batch {
 /// Invariant: all messages of a Call-ID go to the same Ledger, whichever Tap found them (`hasher` is that of all Taps); what
 /// concerns every session goes to all of them.
 pub(super) struct Batches {
-    shares: Vec<Batch>,
+    shares: Vec<Share<Found>>,
     turn: Turn,
     hasher: RandomState,
 }
@@ -68,7 +36,7 @@ pub(super) struct Batches {
 impl Batches {
     /// For so many Ledgers, at least one.
     pub(super) fn new(ledgers: usize, hasher: RandomState) -> Self {
-        let shares = (0..ledgers.max(1)).map(|_| Batch::new()).collect();
+        let shares = (0..ledgers.max(1)).map(|_| Share::new()).collect();
         Self { shares, turn: Turn::FIRST, hasher }
     }
 
@@ -79,15 +47,14 @@ impl Batches {
 
     /// Closes the round: a batch for each Ledger, in their order.
     pub(super) fn close(&mut self, until: Timestamp, ended: bool) -> Vec<Batch> {
-        let close = |share: &mut Batch| Batch { until, ended, ..core::mem::replace(share, Batch::new()) };
-        self.shares.iter_mut().map(close).collect()
+        self.shares.iter_mut().map(|share| Batch(share.close(until, ended))).collect()
     }
 
     /// Gives an image to the only Ledger.
     pub(super) fn restore(&mut self, image: &[u8]) {
         if let Some(first) = self.shares.first_mut() {
             let image = first.keep(image);
-            first.items.push(Item { turn: self.turn, what: Found::Restore(image) });
+            first.push(self.turn, Found::Restore(image));
         }
     }
 
@@ -118,14 +85,14 @@ impl Sink for Batches {
     fn sighting(&mut self, sighting: &Sighting<'_>) {
         let &Sighting { time, hop, carriage, bytes } = sighting;
         let ledger = self.ledger_of(bytes);
-        let Some(batch) = self.shares.get_mut(ledger) else { return };
-        let message = batch.keep(bytes);
-        batch.items.push(Item { turn: self.turn, what: Found::Sighting { time, hop, carriage, message } });
+        let Some(share) = self.shares.get_mut(ledger) else { return };
+        let message = share.keep(bytes);
+        share.push(self.turn, Found::Sighting { time, hop, carriage, message });
     }
 
     fn lost(&mut self, lost: Lost, from: Timestamp, to: Timestamp, count: u64) {
-        for batch in &mut self.shares {
-            batch.items.push(Item { turn: self.turn, what: Found::Lost { lost, from, to, count } });
+        for share in &mut self.shares {
+            share.push(self.turn, Found::Lost { lost, from, to, count });
         }
     }
 }

@@ -12,6 +12,7 @@ mod output;
 mod parcel;
 #[expect(clippy::module_inception, reason = "the probe is what this folder is about")]
 mod probe;
+mod share;
 mod sighting;
 mod tap;
 mod turn;

@@ -7,30 +7,15 @@ use core::ops::Range;
 use foldhash::fast::RandomState;
 
 use super::gate::{Onward, Seen};
+use super::share::Share;
 use super::turn::Turn;
 use crate::packet::{Hop, Segment};
 use crate::session::Lost;
 use crate::time::Timestamp;
 
 /// One Tap's share of a round.
-#[derive(Debug)]
-pub struct Parcel {
-    pub(super) entries: Vec<Entry>,
-    /// The payloads, one behind the other.
-    bytes: Vec<u8>,
-    /// Where the capture clock stood when the round was closed.
-    pub(super) until: Timestamp,
-    /// There is no further round.
-    pub(super) ended: bool,
-}
+pub struct Parcel(pub(super) Share<Given>);
 
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) turn: Turn,
-    pub(super) what: Given,
-}
-
-#[derive(Debug)]
 pub(super) enum Given {
     Segment {
         seen: Seen,
@@ -48,28 +33,15 @@ pub(super) enum Given {
     Restore(Range<usize>),
 }
 
-impl Parcel {
-    fn new() -> Self {
-        Self { entries: Vec::new(), bytes: Vec::new(), until: Timestamp::MIN, ended: false }
-    }
-
-    pub(super) fn bytes(&self, range: &Range<usize>) -> &[u8] {
-        self.bytes.get(range.clone()).unwrap_or_default()
-    }
-
-    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
-    }
-}
+/// What it takes to keep one thing, beside its bytes.
+const ITEM: usize = size_of::<(Turn, Given)>();
 
 /// Shares out what passes the Gate over Taps, round by round.
 ///
 /// Invariant: both directions of a conversation go to the same Tap, by their innermost addresses; what concerns every session
 /// goes by way of the first.
 pub(super) struct Parcels {
-    shares: Vec<Parcel>,
+    shares: Vec<Share<Given>>,
     turn: Turn,
     /// Payload bytes and entries of this round.
     filled: usize,
@@ -79,7 +51,7 @@ pub(super) struct Parcels {
 impl Parcels {
     /// For so many Taps, at least one.
     pub(super) fn new(taps: usize) -> Self {
-        let shares = (0..taps.max(1)).map(|_| Parcel::new()).collect();
+        let shares = (0..taps.max(1)).map(|_| Share::new()).collect();
         Self { shares, turn: Turn::FIRST, filled: 0, hasher: RandomState::default() }
     }
 
@@ -92,23 +64,20 @@ impl Parcels {
     pub(super) fn close(&mut self, ended: bool) -> impl Iterator<Item = Parcel> {
         self.filled = 0;
         let until = self.turn.now;
-        self.shares.iter_mut().map(move |share| {
-            let parcel = core::mem::replace(share, Parcel::new());
-            Parcel { until, ended, ..parcel }
-        })
+        self.shares.iter_mut().map(move |share| Parcel(share.close(until, ended)))
     }
 
     /// Gives an image to the Ledgers.
     pub(super) fn restore(&mut self, image: &[u8]) {
-        self.by_the_first(|parcel| Given::Restore(parcel.keep(image)));
+        self.by_the_first(|share| Given::Restore(share.keep(image)));
     }
 
-    fn by_the_first(&mut self, given: impl FnOnce(&mut Parcel) -> Given) {
+    fn by_the_first(&mut self, given: impl FnOnce(&mut Share<Given>) -> Given) {
         self.turn.number += 1;
-        self.filled += size_of::<Entry>();
+        self.filled += ITEM;
         if let Some(first) = self.shares.first_mut() {
             let what = given(first);
-            first.entries.push(Entry { turn: self.turn, what });
+            first.push(self.turn, what);
         }
     }
 
@@ -135,11 +104,11 @@ impl Onward for Parcels {
     fn segment(&mut self, seen: Seen, segment: &Segment<'_>) {
         let tap = self.tap_of(&segment.hop);
         self.turn.number += 1;
-        let Some(parcel) = self.shares.get_mut(tap) else { return };
-        let payload = parcel.keep(segment.payload());
-        self.filled += payload.len() + size_of::<Entry>();
+        let Some(share) = self.shares.get_mut(tap) else { return };
+        let payload = share.keep(segment.payload());
+        self.filled += payload.len() + ITEM;
         let what = Given::Segment { seen, head: segment.over(&[]), payload };
-        parcel.entries.push(Entry { turn: self.turn, what });
+        share.push(self.turn, what);
     }
 
     fn lost(&mut self, lost: Lost, from: Timestamp, to: Timestamp, count: u64) {

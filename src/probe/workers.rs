@@ -18,6 +18,7 @@ use super::interface::ByInterface;
 use super::ledger::Ledger;
 use super::output::{Note, Output, on_other_ports};
 use super::parcel::{Given, Parcel, Parcels};
+use super::share::Share;
 use super::sighting::{Sighting, Sink};
 use super::tap::Tap;
 use crate::charging::Options;
@@ -166,12 +167,12 @@ pub struct TapWorker {
 
 impl TapWorker {
     /// Takes its parcel of a round, and gives a batch for each Ledger, in their order.
-    pub fn take(&mut self, parcel: &Parcel) -> Vec<Batch> {
+    pub fn take(&mut self, Parcel(parcel): &Parcel) -> Vec<Batch> {
         let Self { tap, found } = self;
-        for entry in &parcel.entries {
-            tap.at(entry.turn.now, found);
-            found.turn(entry.turn);
-            match &entry.what {
+        for (turn, given) in &parcel.items {
+            tap.at(turn.now, found);
+            found.turn(*turn);
+            match given {
                 Given::Segment { seen, head, payload } => {
                     tap.segment(*seen, &head.over(parcel.bytes(payload)), found);
                 }
@@ -208,30 +209,29 @@ impl LedgerWorker {
     /// Takes the batches of a round, one from each Tap, in their order. Then [`LedgerWorker::poll`] until it gives nothing.
     pub fn take(&mut self, round: &[Batch]) {
         let mut items: Vec<_> =
-            round.iter().flat_map(|batch| batch.items.iter().map(move |item| (batch, item))).collect();
+            round.iter().flat_map(|Batch(share)| share.items.iter().map(move |item| (share, item))).collect();
         // Each batch is in order, and a stable sort merges them; of the same turn, what the earlier Tap found is first.
-        items.sort_by_key(|(_, item)| item.turn);
-        for (batch, item) in items {
-            self.found(batch, item.turn.now, &item.what);
+        items.sort_by_key(|(_, (turn, _))| *turn);
+        for (share, (turn, found)) in items {
+            self.ledger.at(turn.now);
+            self.found(share, found);
         }
-        let until = round.iter().map(|batch| batch.until).min();
-        if let Some(until) = until {
+        if let Some(until) = round.iter().map(|Batch(share)| share.until).min() {
             self.ledger.at(until);
         }
-        if !round.is_empty() && round.iter().all(|batch| batch.ended) {
+        if !round.is_empty() && round.iter().all(|Batch(share)| share.ended) {
             self.ledger.end();
         }
     }
 
-    fn found(&mut self, batch: &Batch, now: Timestamp, found: &Found) {
-        self.ledger.at(now);
+    fn found(&mut self, share: &Share<Found>, found: &Found) {
         match found {
             Found::Sighting { time, hop, carriage, message } => {
-                let bytes = batch.bytes(message);
+                let bytes = share.bytes(message);
                 self.ledger.sighting(&Sighting { time: *time, hop: *hop, carriage: *carriage, bytes });
             }
             Found::Lost { lost, from, to, count } => self.ledger.lost(*lost, *from, *to, *count),
-            Found::Restore(image) => self.ledger.restore(batch.bytes(image)),
+            Found::Restore(image) => self.ledger.restore(share.bytes(image)),
         }
     }
 
