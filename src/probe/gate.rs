@@ -14,8 +14,12 @@ use crate::session::Lost;
 use crate::sip::framing;
 use crate::time::Timestamp;
 
-/// Ports on which compressed SIP and keep-alives are counted for what they are; everywhere else such bytes are noise.
-const SIP_PORTS: [u16; 2] = [5060, 5061];
+/// A port on which compressed SIP and keep-alives are counted for what they are; everywhere else such bytes are noise.
+///
+/// A pattern, not a list: this is asked of every frame of media.
+const fn is_sip_port(port: u16) -> bool {
+    matches!(port, 5060 | 5061)
+}
 
 /// When a segment was seen.
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +163,12 @@ impl Gate {
         }
     }
 
+    /// Whether there is no anomaly to be told.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.notes.is_empty()
+    }
+
     /// The next anomaly, if there is one.
     pub(crate) fn pop_note(&mut self) -> Option<Note> {
         self.notes.pop()
@@ -197,8 +207,9 @@ fn pass(sip: &mut SipCounts, seen: Seen, segment: &Segment<'_>, onward: &mut imp
 }
 
 /// Datagrams on the SIP ports that are no messages.
+#[inline]
 fn count_other(sip: &mut SipCounts, ports: (u16, u16), payload: &[u8]) {
-    if !SIP_PORTS.contains(&ports.0) && !SIP_PORTS.contains(&ports.1) {
+    if !is_sip_port(ports.0) && !is_sip_port(ports.1) {
         return;
     }
     match payload.first() {

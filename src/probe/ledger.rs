@@ -42,6 +42,12 @@ impl Ledger {
         }
     }
 
+    /// Whether [`Ledger::poll`] has nothing to give.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.sessions.is_quiet() && self.notes.is_empty()
+    }
+
     /// The next output, if there is one.
     pub(crate) fn poll(&mut self) -> Option<Output> {
         if let Some(record) = self.sessions.pop() {

@@ -19,6 +19,10 @@ impl Notes {
         self.0.push_back(note);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn pop(&mut self) -> Option<Note> {
         self.0.pop_front()
     }

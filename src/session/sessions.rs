@@ -113,6 +113,12 @@ impl Sessions {
         self.table.len() == 0
     }
 
+    /// Whether there is nothing to be asked for: no record, no change, nobody who has to hear of dropped sessions.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.records.is_empty() && self.changes.is_empty() && self.dropped.is_none()
+    }
+
     /// The next record that is ready to leave.
     pub fn pop(&mut self) -> Option<Box<PackedRecord>> {
         self.records.pop_front()
