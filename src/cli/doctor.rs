@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 use clap::{Args, ValueEnum};
 
 use super::options::duration;
-use super::{Ending, complain};
+use super::{Ending, complain, said};
 use crate::capture::{CaptureError, CaptureFiles, Item, LiveCapture, LiveError, Ring};
 use crate::doctor::{Doctor, Options, Report, Source, SourceKind, Verdict};
 use crate::privilege::{self, Files, PrivilegeError};
@@ -98,10 +98,7 @@ pub fn run(args: &DoctorArgs, mut out: impl Write) -> Ending {
             _ => Ok(ending),
         }
     });
-    ending.unwrap_or_else(|error| {
-        complain(&error);
-        Ending::Failed
-    })
+    said(ending)
 }
 
 /// A tap that is not fit damages its input as a damaged file is.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::options::ChargingArgs;
-use super::{Ending, complain};
+use super::{Ending, complain, said};
 use crate::capture::filter::explain::{Explanation, Finding, explain};
 use crate::capture::filter::{Filter, FilterOptions, Trial, Verdict};
 use crate::capture::{CaptureError, CaptureFiles};
@@ -54,24 +54,18 @@ enum ExplainError {
 }
 
 /// Compares, prints, and says how it ended.
-pub fn run(args: &FilterArgs, mut out: impl Write) -> Ending {
-    let charging = match args.charging.options() {
-        Ok(options) => options,
-        Err(error) => {
-            complain(&error);
-            return Ending::Usage;
-        }
-    };
+pub fn run(args: &FilterArgs, out: impl Write) -> Ending {
+    args.charging.with(|charging| compare_each(args, &charging, out))
+}
+
+/// Every file; what failed outweighs what disagrees.
+fn compare_each(args: &FilterArgs, charging: &Options, mut out: impl Write) -> Ending {
     let mut ending = Ending::Complete;
     for file in &args.explain {
-        let of_this = match compare(args, file, &charging, &mut out) {
-            Ok(of_this) => of_this,
+        let of_this = match compare(args, file, charging, &mut out) {
             // Nobody reads any more.
             Err(ExplainError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => return ending,
-            Err(error) => {
-                complain(&error);
-                Ending::Failed
-            }
+            compared => said(compared),
         };
         if ending != Ending::Failed && of_this != Ending::Complete {
             ending = of_this;

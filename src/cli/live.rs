@@ -12,9 +12,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::ch1::{Ch1Args, Delivery, DeliveryError, Patience};
 use super::format::Format;
 use super::live_desk::LiveDesk;
-use super::options::ChargingArgs;
+use super::options::{ChargingArgs, WorkersArgs};
 use super::printer::Printer;
-use super::{Ending, complain};
+use super::{Ending, said};
 use crate::capture::filter::{Counts, Filter, FilterOptions, Reason};
 use crate::capture::{LiveCapture, LiveError, Ring, Wake};
 use crate::charging::Options;
@@ -56,10 +56,8 @@ pub struct LiveArgs {
     #[arg(long, value_enum, default_value_t = KernelFilter::Auto)]
     kernel_filter: KernelFilter,
 
-    /// Threads that take streams and messages apart, and as many that keep sessions. One is done by the reading thread itself,
-    /// and enough for half a million messages a second; the records are the same for any number
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
-    workers: u8,
+    #[command(flatten)]
+    workers: WorkersArgs,
 
     /// How records are written on standard output, as they leave
     #[arg(long, value_enum, default_value_t)]
@@ -121,20 +119,7 @@ enum LiveCommandError {
 
 /// Watches, and says how it ended.
 pub fn run(args: &LiveArgs) -> Ending {
-    let options = match args.charging.options() {
-        Ok(options) => options,
-        Err(error) => {
-            complain(&error);
-            return Ending::Usage;
-        }
-    };
-    match live(args, options) {
-        Ok(()) => Ending::Complete,
-        Err(error) => {
-            complain(&error);
-            Ending::Failed
-        }
-    }
+    args.charging.with(|options| said(live(args, options).map(|()| Ending::Complete)))
 }
 
 fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
@@ -165,7 +150,7 @@ fn live(args: &LiveArgs, charging: Options) -> Result<(), LiveCommandError> {
     }
     supervisor.ready();
 
-    let mut core = Core::new(charging, args.workers.into());
+    let mut core = Core::new(charging, args.workers.count());
     let alive = supervisor.try_clone().map_err(LiveCommandError::Supervisor)?;
     let mut desk = LiveDesk::new(&delivery.outbox, printer, &vitals, alive, !args.quiet && io::stderr().is_terminal());
     let watched = pipeline::watch(&mut capture, &mut core, &mut desk);

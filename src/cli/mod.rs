@@ -72,22 +72,19 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "live")]
         Command::Live(args) => live::run(args),
         Command::Doctor(args) => doctor::run(args, io::stdout().lock()),
-        Command::Enabler(args) => said(enabler::run(args)),
-        Command::Records(args) => said(records::run(args, io::stdout().lock())),
+        Command::Enabler(args) => said(enabler::run(args).map(|()| Ending::Complete)),
+        Command::Records(args) => said(records::run(args, io::stdout().lock()).map(|()| Ending::Complete)),
         Command::Filter(args) => filter::run(args, io::stdout().lock()),
     };
     ExitCode::from(ending as u8)
 }
 
-/// Says in one line what failed, if something did.
-fn said(result: Result<(), impl core::error::Error>) -> Ending {
-    match result {
-        Ok(()) => Ending::Complete,
-        Err(error) => {
-            complain(&error);
-            Ending::Failed
-        }
-    }
+/// How a command ended; says in one line what failed, if something did.
+fn said(result: Result<Ending, impl core::error::Error>) -> Ending {
+    result.unwrap_or_else(|error| {
+        complain(&error);
+        Ending::Failed
+    })
 }
 
 /// One line on standard error. That nobody reads it is no reason to fail.

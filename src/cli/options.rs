@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
 
+use super::{Ending, complain};
 use crate::charging::{ImServer, Options, OrphanBye, Servers};
 
 /// What is charged, and how.
@@ -57,12 +58,38 @@ enum OnlyArg {
     Im,
 }
 
+/// How the work is shared out.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct WorkersArgs {
+    /// Threads that take streams and messages apart, and as many that keep sessions. One is done by the reading thread itself,
+    /// and enough for half a million messages a second; pipes always have one. The records are the same for any number
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    workers: u8,
+}
+
+impl WorkersArgs {
+    pub(super) fn count(self) -> usize {
+        self.workers.into()
+    }
+}
+
 impl ChargingArgs {
+    /// Runs with the options of the core; what can't be is wrong usage.
+    pub(super) fn with(&self, run: impl FnOnce(Options) -> Ending) -> Ending {
+        match self.options() {
+            Ok(options) => run(options),
+            Err(error) => {
+                complain(&error);
+                Ending::Usage
+            }
+        }
+    }
+
     /// The options of the core.
     ///
     /// # Errors
     /// A line that says which of them can't be.
-    pub(super) fn options(&self) -> Result<Options, String> {
+    fn options(&self) -> Result<Options, String> {
         let names: BTreeSet<&str> = self.im_server.iter().map(|server| &*server.name).collect();
         if names.len() > Servers::MAX_NAMES {
             return Err(format!(

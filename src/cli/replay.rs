@@ -11,8 +11,8 @@ use super::ch1::{Ch1Args, Delivery, DeliveryError, Patience};
 use super::desk::Desk;
 use super::format::{Format, RecordWriter, WriteError, unless_broken_pipe};
 use super::listing::{Listing, ListingError};
-use super::options::{ChargingArgs, duration};
-use super::{Ending, complain};
+use super::options::{ChargingArgs, WorkersArgs, duration};
+use super::{Ending, complain, said};
 use crate::capture::{CaptureError, CaptureFiles};
 use crate::ch1::Latencies;
 use crate::charging::Options;
@@ -38,10 +38,8 @@ pub struct ReplayArgs {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 
-    /// Threads that take streams and messages apart, and as many that keep sessions. One is done by the reading thread itself,
-    /// and enough for half a million messages a second; pipes always have one. The records are the same for any number
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
-    workers: u8,
+    #[command(flatten)]
+    workers: WorkersArgs,
 
     /// No closing summary
     #[arg(short, long)]
@@ -75,20 +73,7 @@ enum ReplayError {
 
 /// Replays, prints, and says how it ended.
 pub fn run(args: &ReplayArgs, out: impl Write) -> Ending {
-    let options = match args.charging.options() {
-        Ok(options) => options,
-        Err(error) => {
-            complain(&error);
-            return Ending::Usage;
-        }
-    };
-    match replay(args, options, out) {
-        Ok(ending) => ending,
-        Err(error) => {
-            complain(&error);
-            Ending::Failed
-        }
-    }
+    args.charging.with(|options| said(replay(args, options, out)))
 }
 
 fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Ending, ReplayError> {
@@ -98,7 +83,7 @@ fn replay(args: &ReplayArgs, charging: Options, out: impl Write) -> Result<Endin
     let delivery = Delivery::start(&args.ch1, patience, Limits::default(), false)?;
 
     // What a pipe said last must not wait for more of it to fill a round.
-    let workers = if files.may_wait() { 1 } else { args.workers.into() };
+    let workers = if files.may_wait() { 1 } else { args.workers.count() };
     let mut core = Core::new(charging, workers);
     let mut desk = Desk::new(&delivery.outbox, args.format);
     // A receiver that breaks off has said why, or the client will.
