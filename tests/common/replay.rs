@@ -31,6 +31,24 @@ impl TestInput {
         Self::Frame { time, link, bytes, wire_len, interface: 0 }
     }
 
+    /// As the core takes it, as the frame of this number; for a check, which is not fed, how many records must have left.
+    fn fed(&self, number: u64) -> Result<Input<'_>, usize> {
+        Ok(match self {
+            Self::Frame { time, link, bytes, wire_len, interface } => Input::Frame(Frame {
+                time: *time,
+                link: *link,
+                bytes,
+                wire_len: *wire_len,
+                interface: InterfaceId(*interface),
+                number,
+            }),
+            Self::Tick(time) => Input::Tick(*time),
+            Self::Loss(loss) => Input::Loss(*loss),
+            Self::End => Input::End,
+            Self::Check(wanted) => return Err(*wanted),
+        })
+    }
+
     /// Capture time of a frame.
     pub fn time(&self) -> Option<Timestamp> {
         match self {
@@ -60,24 +78,10 @@ pub struct Outcome {
 pub fn run(options: Options, inputs: impl IntoIterator<Item = TestInput>) -> Outcome {
     let mut probe = Probe::new(options);
     let mut outcome = Outcome::default();
-    let mut number = 0;
-    for input in inputs {
-        match &input {
-            TestInput::Frame { time, link, bytes, wire_len, interface } => {
-                number += 1;
-                probe.handle(Input::Frame(Frame {
-                    time: *time,
-                    link: *link,
-                    bytes,
-                    wire_len: *wire_len,
-                    interface: InterfaceId(*interface),
-                    number,
-                }));
-            }
-            TestInput::Tick(time) => probe.handle(Input::Tick(*time)),
-            TestInput::Loss(loss) => probe.handle(Input::Loss(*loss)),
-            TestInput::End => probe.handle(Input::End),
-            TestInput::Check(wanted) => outcome.checks.push((*wanted, outcome.records.len())),
+    for (number, input) in (1..).zip(inputs) {
+        match input.fed(number) {
+            Ok(input) => probe.handle(input),
+            Err(wanted) => outcome.checks.push((wanted, outcome.records.len())),
         }
         while let Some(output) = probe.poll() {
             if let Output::Record(record) = output {
@@ -95,22 +99,11 @@ pub fn run(options: Options, inputs: impl IntoIterator<Item = TestInput>) -> Out
 pub fn run_shared(options: &Options, inputs: &[TestInput], count: usize, mut close: impl FnMut() -> bool) -> Outcome {
     let mut workers = Workers::new(options, count);
     let mut outcome = Outcome::default();
-    for (number, input) in inputs.iter().enumerate() {
-        match input {
-            TestInput::Frame { time, link, bytes, wire_len, interface } => workers.gate.handle(Input::Frame(Frame {
-                time: *time,
-                link: *link,
-                bytes,
-                wire_len: *wire_len,
-                interface: InterfaceId(*interface),
-                number: number as u64 + 1,
-            })),
-            TestInput::Tick(time) => workers.gate.handle(Input::Tick(*time)),
-            TestInput::Loss(loss) => workers.gate.handle(Input::Loss(*loss)),
-            TestInput::End => workers.gate.handle(Input::End),
-            TestInput::Check(_) => {}
+    for (number, input) in (1..).zip(inputs) {
+        if let Ok(input) = input.fed(number) {
+            workers.gate.handle(input);
         }
-        if workers.gate.is_full() || close() || number + 1 == inputs.len() {
+        if workers.gate.is_full() || close() || number == inputs.len() as u64 {
             round(&mut workers, &mut outcome);
         }
     }
@@ -159,20 +152,9 @@ pub fn run_with_restart(options: Options, inputs: &[TestInput], at: usize) -> Ou
 }
 
 fn feed(probe: &mut Probe, inputs: &[TestInput], outcome: &mut Outcome, kept: &mut BTreeMap<u64, Box<[u8]>>) {
-    for (number, input) in inputs.iter().enumerate() {
-        match input {
-            TestInput::Frame { time, link, bytes, wire_len, interface } => probe.handle(Input::Frame(Frame {
-                time: *time,
-                link: *link,
-                bytes,
-                wire_len: *wire_len,
-                interface: InterfaceId(*interface),
-                number: number as u64 + 1,
-            })),
-            TestInput::Tick(time) => probe.handle(Input::Tick(*time)),
-            TestInput::Loss(loss) => probe.handle(Input::Loss(*loss)),
-            TestInput::End => probe.handle(Input::End),
-            TestInput::Check(_) => {}
+    for (number, input) in (1..).zip(inputs) {
+        if let Ok(input) = input.fed(number) {
+            probe.handle(input);
         }
         while let Some(output) = probe.poll() {
             match output {
