@@ -7,12 +7,10 @@
 
 mod traffic;
 
-use std::process::Command;
-
 use tolltap::packet::{Frame, InterfaceId, LinkType};
 use tolltap::probe::{Input, Options, Output, Probe};
 
-use traffic::{Profile, Traffic, resident};
+use traffic::{Profile, Traffic, each_in_its_own_process, resident};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -28,11 +26,7 @@ fn main() {
         Some("ims") => measure("ims", Profile::Ims),
         _ => {
             println!("\n{:<8}{:>10}{:>15}{:>10}{:>18}", "profile", "open", "INVITE bytes", "MiB", "bytes a session");
-            for profile in ["plain", "ims"] {
-                let itself = std::env::current_exe().expect("the bench has a path");
-                let status = Command::new(itself).arg(profile).status().expect("the bench can start itself");
-                assert!(status.success());
-            }
+            each_in_its_own_process(["plain", "ims"]);
             println!("goal: at most 700 bytes of the plain profile, aim 400");
         }
     }

@@ -6,14 +6,14 @@
 mod traffic;
 
 use core::ops::ControlFlow;
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tolltap::capture::{CaptureFiles, PcapWriter};
+use tolltap::capture::CaptureFiles;
 use tolltap::charging::PackedRecord;
 use tolltap::pipeline::{self, Core, Reading, Receiver};
 use tolltap::probe::{Loss, Note, Options};
@@ -22,7 +22,6 @@ use traffic::Traffic;
 
 const TOLLTAP: &str = env!("CARGO_BIN_EXE_tolltap");
 const ROUNDS: usize = 7;
-const ETHERNET: u32 = 1;
 
 /// For programs that are not ours.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -61,20 +60,8 @@ struct Capture {
 }
 
 impl Capture {
-    /// Written anew each time: it takes seconds, and is never out of date.
     fn generate(path: &Path, tcp: bool) -> io::Result<Self> {
-        let mut writer = PcapWriter::new(BufWriter::with_capacity(1 << 20, File::create(path)?), ETHERNET)?;
-        let traffic = Traffic { tcp, ..Traffic::TRUNK };
-        let mut frames = 0;
-        let mut result = Ok(());
-        traffic.play(|time, frame| {
-            frames += 1;
-            if result.is_ok() {
-                result = writer.packet(time, frame);
-            }
-        });
-        result?;
-        writer.into_inner().flush()?;
+        let frames = Traffic { tcp, ..Traffic::TRUNK }.write(path)?;
         let (messages, bytes) = (200_000, fs::metadata(path)?.len());
         Ok(Self { path: path.to_owned(), frames, messages, bytes })
     }

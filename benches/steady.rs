@@ -5,12 +5,10 @@
 
 mod traffic;
 
-use std::process::Command;
-
 use tolltap::packet::{Frame, InterfaceId, LinkType};
 use tolltap::probe::{Input, Options, Output, Probe};
 
-use traffic::{Profile, START, Traffic, resident};
+use traffic::{Profile, START, Traffic, each_in_its_own_process, resident};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,11 +33,7 @@ fn main() {
                 "\n{:<6}{:>10}{:>12}{:>12}{:>12}{:>10}",
                 "", "open", "records", "lowest MiB", "highest MiB", "apart"
             );
-            for carrier in ["udp", "tcp"] {
-                let itself = std::env::current_exe().expect("the bench has a path");
-                let status = Command::new(itself).arg(carrier).status().expect("the bench can start itself");
-                assert!(status.success());
-            }
+            each_in_its_own_process(["udp", "tcp"]);
             println!("goal: within 2 % over the last half of an hour, read once a minute");
         }
     }

@@ -1,13 +1,11 @@
 //! SIP in nine times as much media, as fast as it can be sent: what does a frame cost, and is one lost?
 
 use core::time::Duration;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Read as _, Write as _};
+use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
-
-use tolltap::capture::PcapWriter;
 
 use crate::load;
 use crate::network::{Network, Running};
@@ -18,7 +16,6 @@ use crate::traffic::Traffic;
 const TOLLTAP: &str = env!("CARGO_BIN_EXE_tolltap");
 /// Records go to an Enabler of another process, whose work is not the probe's.
 const PROBE: &str = "live -i tap0 --format json --enabler http://127.0.0.1:50051";
-const ETHERNET: u32 = 1;
 
 /// 30,000 sessions of 200,000 messages, and nine times as many frames of noise, nearly all of it RTP.
 const MIXED: Traffic = Traffic { noise: 1_800_000, ..Traffic::TRUNK };
@@ -128,21 +125,11 @@ fn compare(name: &str, what: &str, traffic: Traffic, rounds: usize) -> io::Resul
     Ok(())
 }
 
-/// Written anew each time: it takes seconds, and is never out of date.
 fn generate(name: &str, traffic: Traffic) -> io::Result<(PathBuf, u64)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-data");
     fs::create_dir_all(&folder)?;
     let path = folder.join(name).with_extension("pcap");
-    let mut writer = PcapWriter::new(BufWriter::with_capacity(1 << 20, File::create(&path)?), ETHERNET)?;
-    let (mut frames, mut result) = (0, Ok(()));
-    traffic.play(|time, frame| {
-        frames += 1;
-        if result.is_ok() {
-            result = writer.packet(time, frame);
-        }
-    });
-    result?;
-    writer.into_inner().flush()?;
+    let frames = traffic.write(&path)?;
     Ok((path, frames))
 }
 

@@ -13,8 +13,15 @@ mod rng;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+#[cfg(feature = "files")]
+use std::io::Write as _;
 use std::net::SocketAddrV4;
+use std::path::Path;
+use std::process::Command;
+use std::{fs, io};
 
+#[cfg(feature = "files")]
+use tolltap::capture::PcapWriter;
 use tolltap::time::Timestamp;
 
 pub use dialogue::{Profile, SERVER, Session, Step};
@@ -24,6 +31,10 @@ use rng::Rng;
 
 /// 2026-01-01T00:00:00Z.
 pub const START: i64 = 1_767_225_600_000_000_000;
+
+/// LINKTYPE_ETHERNET.
+#[cfg(feature = "files")]
+const ETHERNET: u32 = 1;
 
 /// Bytes of a TCP segment, with timestamps in the header.
 const SEGMENT: usize = 1448;
@@ -54,6 +65,24 @@ impl Traffic {
         ends: true,
         stretch: 1,
     };
+
+    /// Writes every frame to a capture file, and says how many there are. Anew each time: it takes seconds, and is never out of
+    /// date.
+    #[cfg(feature = "files")]
+    pub fn write(&self, path: &Path) -> io::Result<u64> {
+        let file = io::BufWriter::with_capacity(1 << 20, fs::File::create(path)?);
+        let mut writer = PcapWriter::new(file, ETHERNET)?;
+        let (mut frames, mut result) = (0, Ok(()));
+        self.play(|time, frame| {
+            frames += 1;
+            if result.is_ok() {
+                result = writer.packet(time, frame);
+            }
+        });
+        result?;
+        writer.into_inner().flush()?;
+        Ok(frames)
+    }
 
     /// Makes every frame, in the order of time.
     pub fn play(&self, mut to: impl FnMut(Timestamp, &[u8])) {
@@ -109,9 +138,18 @@ impl Traffic {
     }
 }
 
+/// Runs this bench once for each of these arguments, in a process of its own: what one run left in memory is not the next one's.
+pub fn each_in_its_own_process<const N: usize>(arguments: [&str; N]) {
+    for argument in arguments {
+        let itself = std::env::current_exe().expect("the bench has a path");
+        let status = Command::new(itself).arg(argument).status().expect("the bench can start itself");
+        assert!(status.success(), "{argument}");
+    }
+}
+
 /// KiB of this process in memory.
 pub fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let status = fs::read_to_string("/proc/self/status").expect("Linux tells");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
     line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("it is a number")
 }
