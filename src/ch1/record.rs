@@ -107,6 +107,7 @@ impl<'a> WireRecord<'a> {
     ///
     /// # Errors
     /// When that is of another type.
+    #[cfg(feature = "cli")]
     pub(crate) fn glance(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         let mut seen = Seen::default();
         for field in Fields::new(bytes) {

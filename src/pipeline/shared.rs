@@ -15,7 +15,9 @@ use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
 use super::core::Hand;
-use crate::probe::{Batch, ByInterface, Counts, GateWorker, Input, LedgerWorker, Output, Parcel, TapWorker, Workers};
+#[cfg(feature = "live")]
+use crate::probe::ByInterface;
+use crate::probe::{Batch, Counts, GateWorker, Input, LedgerWorker, Output, Parcel, TapWorker, Workers};
 use crate::stream::Missing;
 use crate::time::Timestamp;
 
@@ -173,6 +175,7 @@ impl<H: Hand> Sharing<'_, H> {
         self.tallies.sum(self.gate.counts())
     }
 
+    #[cfg(feature = "live")]
     pub(super) fn interfaces(&self) -> ByInterface {
         self.tallies.sum_missing(self.gate.interfaces())
     }
@@ -222,6 +225,7 @@ impl Tallies {
     }
 
     /// What the Gate knows of each interface, with what the Taps miss.
+    #[cfg(feature = "live")]
     fn sum_missing(&self, mut gate: ByInterface) -> ByInterface {
         for slot in &self.slots {
             gate.add(&slot.lock().unwrap_or_else(PoisonError::into_inner).missing);
